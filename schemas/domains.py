@@ -1,0 +1,59 @@
+"""What a tenant's domain is: arms, features, reward, horizon, learner.  A change travels through the outcomes log."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+Identifier = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:/@+-]{0,63}$")]
+Share = Annotated[float, Meta(ge=0.0, le=1.0)]
+NotNegative = Annotated[float, Meta(ge=0.0)]
+
+
+class Arm(Struct, frozen=True, forbid_unknown_fields=True):
+    """An option: a model, a depth of analysis, a way to engage."""
+
+    name: Identifier
+    price: NotNegative = 0.0  # expected USD per request; budgets and the cheapest and strongest baselines use it
+    enabled: bool = True
+
+
+class Component(Struct, frozen=True, forbid_unknown_fields=True):
+    """One part of the reward: an observation mapped linearly from `worst`..`best` to 0..1 and clipped, times weight."""
+
+    weight: NotNegative = 1.0
+    worst: float = 0.0
+    best: float = 1.0  # may be below worst: latency, cost
+    required: bool = False  # without it (at the horizon) the whole reward is the domain's default_reward
+
+
+class LearnerSpec(Struct, frozen=True, forbid_unknown_fields=True):
+    """A policy by kind and parameters; `stream_workers.bandits.registry` knows both."""
+
+    name: Identifier
+    kind: Literal["doubly_robust", "fixed", "uniform"]
+    params: dict[str, float | str] = {}
+
+
+class Budget(Struct, frozen=True, forbid_unknown_fields=True):
+    """A target for the mean cost of a request, held by a primal-dual pacer."""
+
+    cost_per_request: Annotated[float, Meta(gt=0.0)]  # USD
+
+
+class DomainSpec(Struct, frozen=True, forbid_unknown_fields=True):
+    """A tenant's domain."""
+
+    tenant: Identifier
+    domain: Identifier
+    features: Annotated[int, Meta(ge=0, le=1024)]
+    arms: Annotated[tuple[Arm, ...], Meta(min_length=1, max_length=64)]
+    reward: Annotated[dict[Identifier, Component], Meta(min_length=1, max_length=32)]
+    champion: LearnerSpec
+    challengers: Annotated[tuple[LearnerSpec, ...], Meta(max_length=8)] = ()
+    horizon_ms: Annotated[int, Meta(ge=100, le=30 * 24 * 3600 * 1000)] = 60_000
+    ends: Literal["all", "required"] = "all"  # an outcome ends early when all / all required components were observed
+    default_reward: Share = 0.0
+    exploration_minimum: Annotated[float, Meta(gt=0.0, le=1.0)] = 0.02  # each of K eligible arms keeps at least this / K
+    forgetting: Annotated[float, Meta(gt=0.9, le=1.0)] = 1.0  # geometric weight of older outcomes, per outcome
+    budget: Budget | None = None
+    content_features: bool = False  # opted in to features made from message content

@@ -1,0 +1,136 @@
+"""The records that travel, as typed structs; one MessagePack array each, its first element the type and version.
+
+How a record may change (tests/schemas/test_evolution.py holds this):
+
+- A new field is appended at the end and has a default.  Readers older than the field skip it; readers newer than a
+  record fill in the default.  The version stays.
+- Anything else (another meaning, order, type, or a field removed) is a new version: a new struct with a new tag,
+  added to the topic's union in `wire`, so that readers know both until no record of the old one is left.
+
+Numbers in bulk are little-endian float32 in a byte string (`features`, `propensities`, `scores`): a batch of records
+becomes a matrix without touching single numbers, and every language can write them.
+"""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from .domains import DomainSpec
+
+MAX_ARMS = 64
+MAX_FEATURES = 1024
+MAX_OBSERVATIONS = 32
+#: A context, reward or decision above this is refused by our readers (the topics let 4 MiB in, to refuse it whole).
+MAX_EVENT_BYTES = 64 * 1024
+
+Id = Annotated[str, Meta(min_length=1, max_length=128)]
+Name = Annotated[str, Meta(min_length=1, max_length=64)]
+Packed = Annotated[bytes, Meta(max_length=4 * MAX_FEATURES)]
+PackedArms = Annotated[bytes, Meta(max_length=4 * MAX_ARMS)]
+Arms = Annotated[tuple[Name, ...], Meta(min_length=1, max_length=MAX_ARMS)]
+Observations = Annotated[dict[Name, float], Meta(max_length=MAX_OBSERVATIONS)]
+Count = Annotated[int, Meta(ge=0)]
+
+
+class Context(Struct, array_like=True, frozen=True, tag="context.1"):
+    """One request to decide.  Its id becomes the decision's id and must be unique within the tenant."""
+
+    id: Id
+    tenant: Name
+    domain: Name
+    features: Packed  # float32, as many as the domain declares
+    eligible: Arms | None = None  # narrows the domain's enabled arms, e.g. to models that can see images
+
+
+class Decision(Struct, array_like=True, frozen=True, tag="decision.1"):
+    """The choice.  The first record with an id (of a tenant) wins, for every reader."""
+
+    id: Id
+    tenant: Name
+    domain: Name
+    arms: Arms  # the eligible ones, in the order of propensities and scores
+    choice: Count  # index into arms
+    propensities: PackedArms  # float32: the probability with which each eligible arm was drawn; sums to 1
+    scores: PackedArms  # float32: the policy's estimate of each arm's reward, less its price under the budget
+    features: Packed  # as in the context
+    policy: Name  # the champion that chose
+    spec: Count  # version of the domain's specification
+    learned: Count  # the policy had learned from the outcomes partition up to (not including) this offset
+    horizon_ms: Count  # feedback counts when appended no later than this after the decision
+    awaited: tuple[Name, ...]  # the outcome ends early when all of these were observed
+    context_offset: Count
+
+    @property
+    def arm(self) -> str:
+        """The chosen arm."""
+        return self.arms[self.choice]
+
+
+class Clock(Struct, array_like=True, frozen=True, tag="clock.1"):
+    """Says nothing but the time the broker gave it, so that horizons pass on partitions where nothing else flows."""
+
+
+class Reward(Struct, array_like=True, frozen=True, tag="reward.1"):
+    """What was observed about a decision: one or more components.  The first observation of a component counts."""
+
+    id: Id  # for tracing; sending the same reward again changes nothing
+    tenant: Name
+    decision: Id
+    observations: Observations
+
+
+class Outcome(Struct, array_like=True, frozen=True, tag="outcome.1"):
+    """How a decision ended.  The first record with an ordinal (of a partition) counts; ordinals have no holes."""
+
+    ordinal: Count  # the decision's number among the decisions of its partition that count
+    ended: Literal["complete", "horizon"]
+    decided_at_ms: int  # append time of the decision
+    ended_at_ms: int  # append time of the last reward that counted, or the horizon
+    observations: Observations
+    decision_offset: Count
+    decision: Decision
+
+
+class SpecChange(Struct, array_like=True, frozen=True, tag="spec.1"):
+    """A domain's specification from here on.  In `specs` the offset is the version, and `version` is 0."""
+
+    version: Count
+    tenant: Name
+    domain: Name
+    spec: DomainSpec | None  # None: the domain is removed
+
+
+class Kpi(Struct, array_like=True, frozen=True, tag="kpi.1"):
+    """One bucket's value so far: tenant, domain, arm and hour.  The last record of a bucket is its value."""
+
+    tenant: Name
+    domain: Name
+    arm: Name
+    hour: int  # start, seconds since 1970, by the decision's append time
+    interactions: Count
+    with_feedback: Count  # outcomes in which every required component was observed
+    reward_sum: float
+    cost_sum: float  # USD
+    cost_count: Count
+    success_sum: float
+    success_count: Count
+    error_sum: float
+    error_count: Count
+    latency_ms_p50: float | None
+    latency_ms_p95: float | None
+    latency_sketch: bytes  # DDSketch (protobuf), so that buckets can be merged
+    applied: Count  # reflects the outcomes partition up to (not including) this offset
+
+
+class DeadLetter(Struct, array_like=True, frozen=True, tag="dead_letter.1"):
+    """A record nothing could be done with, whole."""
+
+    stage: Name
+    reason: str
+    detail: str
+    topic: str
+    partition: int
+    offset: int
+    timestamp_ms: int
+    key: bytes | None
+    value: bytes | None

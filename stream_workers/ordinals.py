@@ -1,0 +1,62 @@
+"""Which ordinals a reader of outcomes has seen, so that an outcome written twice counts once.
+
+The joiner numbers the decisions of a partition 0, 1, 2, ... (a function of the decisions log alone), every number gets
+an outcome, and after a crash some outcomes are written again.  Outcomes end in any order, so the numbers seen are kept
+as bits in pages; a page that is full is forgotten and everything below the first page that is not counts as seen.
+"""
+
+from .runtime.stage import State
+
+PAGE_BITS = 4096
+_PAGE_BYTES = PAGE_BITS // 8
+_FULL = b"\xff" * _PAGE_BYTES
+_PREFIX = b"\x01ordinals/"
+_FLOOR = b"\x01ordinals-floor"
+
+
+class Ordinals:
+    """The numbers seen in one partition.  State: one key per unfinished page, 512 bytes each, and the floor."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        floor = state.get(_FLOOR)
+        self._floor = int.from_bytes(floor, "big") if floor else 0  # pages below are complete
+        self._pages = {
+            int.from_bytes(key[len(_PREFIX) :], "big"): bytearray(value) for key, value in state.scan(_PREFIX)
+        }
+        self._dirty: set[int] = set()
+
+    def first(self, ordinal: int) -> bool:
+        """True the first time a number is shown, False ever after."""
+        page, bit = divmod(ordinal, PAGE_BITS)
+        if page < self._floor:
+            return False
+        bits = self._pages.get(page)
+        if bits is None:
+            bits = self._pages[page] = bytearray(_PAGE_BYTES)
+        byte, mask = bit >> 3, 1 << (bit & 7)
+        if bits[byte] & mask:
+            return False
+        bits[byte] |= mask
+        self._dirty.add(page)
+        return True
+
+    def flush(self) -> None:
+        """Write the pages touched since the last call.  What is kept is a function of the numbers seen alone."""
+        state = self._state
+        floor = self._floor
+        while floor in self._pages and self._pages[floor] == _FULL:
+            del self._pages[floor]
+            self._dirty.discard(floor)
+            state.delete(_key(floor))
+            floor += 1
+        if floor != self._floor:
+            self._floor = floor
+            state.put(_FLOOR, floor.to_bytes(8, "big"))
+        for page in self._dirty:
+            state.put(_key(page), bytes(self._pages[page]))
+        self._dirty.clear()
+
+
+def _key(page: int) -> bytes:
+    return _PREFIX + page.to_bytes(8, "big")

@@ -1,0 +1,90 @@
+"""What a stage of the pipeline is to the runtime: a pure processor of records, one instance per partition.
+
+A processor sees the records of its source topics in offset order, each exactly once as far as its state is concerned:
+the state it wrote and the source offsets it had applied are checkpointed together, and after a crash it is built anew
+from the last checkpoint and gets the records that follow.  What it emits may therefore be emitted again; whoever
+reads it drops repetitions by the id or ordinal in the record.
+
+Processors know no Kafka, no asyncio and no clock: tests and offline replay run them on `MemoryState` and a list.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
+
+from schemas.errors import BadRecordError
+
+
+class Record(Protocol):
+    """A consumed record (an aiokafka `ConsumerRecord` is one)."""
+
+    @property
+    def offset(self) -> int:
+        """Position in its partition."""
+
+    @property
+    def timestamp(self) -> int:
+        """Append time, milliseconds since 1970, by the broker's clock."""
+
+    @property
+    def key(self) -> bytes | None:
+        """The tenant, or None."""
+
+    @property
+    def value(self) -> bytes | None:
+        """The encoded event."""
+
+
+class State(Protocol):
+    """A processor's keyed state in one partition; what is put here is in the next checkpoint."""
+
+    def get(self, key: bytes) -> bytes | None:
+        """The last value put, or None."""
+
+    def put(self, key: bytes, value: bytes) -> None:
+        """Keep `value` under `key`."""
+
+    def delete(self, key: bytes) -> None:
+        """Forget `key`."""
+
+    def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Every key that starts with `prefix`, in order of key.  Not to be changed while scanning."""
+
+
+#: emit(topic, key, value): appends to the topic's partition of the same number.
+Emit = Callable[[str, bytes, bytes], None]
+
+#: dead(topic, record, error): keeps the record, whole, in dead-letters.
+Dead = Callable[[str, Record, BadRecordError], None]
+
+
+class Processor(Protocol):
+    """One stage's work in one partition."""
+
+    def apply(self, topic: str, records: Sequence[Record]) -> None:
+        """Handle records of one source topic (its name in `schemas.topics`), in offset order."""
+
+    def flush(self) -> None:
+        """Called at the instant of a checkpoint: put what changed into the state, emit what is due with it."""
+
+
+class MemoryState:
+    """State in a dictionary, for tests and offline replay."""
+
+    def __init__(self) -> None:
+        self.items: dict[bytes, bytes] = {}
+
+    def get(self, key: bytes) -> bytes | None:
+        """The last value put, or None."""
+        return self.items.get(key)
+
+    def put(self, key: bytes, value: bytes) -> None:
+        """Keep `value` under `key`."""
+        self.items[key] = value
+
+    def delete(self, key: bytes) -> None:
+        """Forget `key`."""
+        self.items.pop(key, None)
+
+    def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Every key that starts with `prefix`, in order of key."""
+        return iter(sorted((key, value) for key, value in self.items.items() if key.startswith(prefix)))
