@@ -1,0 +1,1 @@
+"""The commands of `croupier`, a module for each."""

@@ -1,0 +1,81 @@
+"""Whether the workers have taken up what was published."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import (
+    CoordinatorLoadInProgressError,
+    CoordinatorNotAvailableError,
+    KafkaError,
+    NotCoordinatorError,
+)
+
+from schemas.errors import BrokerUnavailableError
+from schemas.topics import OUTCOMES, full_name
+
+from .publish import Published
+
+_POLL_S = 0.1
+#: A group's coordinator is moving or being created: ask again.
+_AGAIN = (CoordinatorNotAvailableError, CoordinatorLoadInProgressError, NotCoordinatorError)
+
+
+async def wait_applied(
+    bootstrap: str,
+    prefix: str,
+    published: Sequence[Published],
+    group: str,
+    timeout: float,  # noqa: ASYNC109
+) -> list[Published]:
+    """Wait until the workers' group has committed past what was published; returns what it has not, in time.
+
+    A commit covers durable state only, so what is committed survives any crash.  timeout: seconds; 0 asks once.
+    """
+    topic = full_name(OUTCOMES, prefix)
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + timeout
+    async with _admin(bootstrap) as admin:
+        while True:
+            committed = await _committed(admin, group)
+            pending = [
+                each for each in published if committed.get(TopicPartition(topic, each.partition), -1) <= each.offset
+            ]
+            if not pending or loop.time() >= deadline:
+                return pending
+            await asyncio.sleep(min(_POLL_S, max(0.0, deadline - loop.time())))
+
+
+async def has_members(bootstrap: str, group: str) -> bool:
+    """Whether any worker is in the group now."""
+    async with _admin(bootstrap) as admin:
+        try:
+            (response,) = await admin.describe_consumer_groups([group])
+        except _AGAIN:
+            return False
+        # One group per response: (error_code, group, state, protocol type, protocol, members, ...).
+        return any(group_[1] == group and bool(group_[5]) for group_ in response.groups)
+
+
+async def _committed(admin: AIOKafkaAdminClient, group: str) -> dict[TopicPartition, int]:
+    try:
+        offsets = await admin.list_consumer_group_offsets(group)
+    except _AGAIN:
+        return {}
+    return {place: entry.offset for place, entry in offsets.items()}
+
+
+@asynccontextmanager
+async def _admin(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    try:
+        await admin.start()
+        yield admin
+    except (KafkaError, OSError) as error:
+        raise BrokerUnavailableError(
+            f"the broker at {bootstrap} cannot be used: {type(error).__name__}: {error}. Is it running?"
+        ) from error
+    finally:
+        await admin.close()

@@ -1,0 +1,139 @@
+"""What differs between two specifications of a domain, in plain words."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from schemas.domains import Arm, Budget, Component, DomainSpec, LearnerSpec
+
+from .duration import format_duration
+
+#: Fields of a domain that are one plain value, and what people call them.
+_PLAIN: Final = {
+    "features": "features",
+    "ends": "ends",
+    "default_reward": "default reward",
+    "exploration_minimum": "exploration minimum",
+    "forgetting": "forgetting",
+    "content_features": "content features",
+}
+
+
+def differences(old: DomainSpec | None, new: DomainSpec | None) -> list[str]:
+    """One sentence for each change from `old` to `new`; empty exactly when they are equal.  None: no such domain."""
+    if old is None and new is None:
+        return []
+    if old is None:
+        return ["domain added"]
+    if new is None:
+        return ["domain removed"]
+    return list(_differences(old, new))
+
+
+def _differences(old: DomainSpec, new: DomainSpec) -> Iterator[str]:
+    for field, words in (("tenant", "tenant"), ("domain", "name"), *_PLAIN.items()):
+        before, after = getattr(old, field), getattr(new, field)
+        if before != after:
+            yield _changed(words, before, after)
+    yield from _arms(old.arms, new.arms)
+    yield from _components(old.reward, new.reward)
+    if old.horizon_ms != new.horizon_ms:
+        yield _changed("horizon", format_duration(old.horizon_ms), format_duration(new.horizon_ms))
+    yield from _learners((old.champion,), (new.champion,), "champion")
+    yield from _learners(old.challengers, new.challengers, "challenger")
+    yield from _budget(old.budget, new.budget)
+
+
+def _arms(old: Sequence[Arm], new: Sequence[Arm]) -> Iterator[str]:
+    before, after = {arm.name: arm for arm in old}, {arm.name: arm for arm in new}
+    for name in before:
+        if name not in after:
+            yield f"arm {name} removed"
+    for name, arm in after.items():
+        if name not in before:
+            yield f"arm {name} added at {_usd(arm.price)}{'' if arm.enabled else ', disabled'}"
+            continue
+        if arm.price != before[name].price:
+            yield f"arm {name} repriced from {_usd(before[name].price)} to {_usd(arm.price)}"
+        if arm.enabled != before[name].enabled:
+            yield f"arm {name} {'enabled' if arm.enabled else 'disabled'}"
+    yield from _order(list(before), list(after), "arms")
+
+
+def _components(old: dict[str, Component], new: dict[str, Component]) -> Iterator[str]:
+    for name in old:
+        if name not in new:
+            yield f"reward {name} removed"
+    for name, component in new.items():
+        if name not in old:
+            range_ = f"{_words(component.worst)} (worst) to {_words(component.best)} (best)"
+            yield f"reward {name} added: weight {_words(component.weight)}, {range_}" + (
+                ", required" if component.required else ""
+            )
+            continue
+        for field in Component.__struct_fields__:
+            before, after = getattr(old[name], field), getattr(component, field)
+            if before != after and field == "required":
+                yield f"reward {name} is {'now' if after else 'no longer'} required"
+            elif before != after:
+                yield _changed(f"reward {name}: {field}", before, after)
+
+
+def _learners(old: Sequence[LearnerSpec], new: Sequence[LearnerSpec], role: str) -> Iterator[str]:
+    before, after = {each.name: each for each in old}, {each.name: each for each in new}
+    if role == "champion" and list(before) != list(after):
+        yield _changed("champion", _learner(old[0]), _learner(new[0]))
+        return
+    for name, learner in before.items():
+        if name not in after:
+            yield f"{role} {_learner(learner)} removed"
+    for name, learner in after.items():
+        if name not in before:
+            yield f"{role} {_learner(learner)} added"
+            continue
+        if learner.kind != before[name].kind:
+            yield _changed(f"{role} {name}: kind", before[name].kind, learner.kind)
+        for key in sorted(before[name].params.keys() | learner.params.keys()):
+            was, is_ = before[name].params.get(key), learner.params.get(key)
+            if was != is_:
+                yield _changed(f"{role} {name}: {key}", was, is_)
+    yield from _order(list(before), list(after), f"{role}s")
+
+
+def _budget(old: Budget | None, new: Budget | None) -> Iterator[str]:
+    if old == new:
+        return
+    if old is None or new is None:
+        kept = new or old
+        amount = _usd(kept.cost_per_request) if kept else ""
+        yield f"budget of {amount} a request {'added' if new else 'removed'}"
+        return
+    yield _changed("budget a request", _usd(old.cost_per_request), _usd(new.cost_per_request))
+
+
+def _order(old: list[str], new: list[str], words: str) -> Iterator[str]:
+    """Order is a part of a specification; say so when what stayed stands in another order."""
+    stayed_before = [name for name in old if name in new]
+    stayed_now = [name for name in new if name in old]
+    if stayed_before != stayed_now:
+        yield f"{words} reordered: {', '.join(new)}"
+
+
+def _learner(learner: LearnerSpec) -> str:
+    params = ", ".join(f"{key} = {_words(value)}" for key, value in sorted(learner.params.items()))
+    return f"{learner.name} ({learner.kind}{': ' + params if params else ''})"
+
+
+def _changed(what: str, before: object, after: object) -> str:
+    return f"{what} from {_words(before)} to {_words(after)}"
+
+
+def _words(value: object) -> str:
+    if value is None:
+        return "its default"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
+
+
+def _usd(price: float) -> str:
+    return f"${_words(price)}"

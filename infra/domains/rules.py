@@ -1,0 +1,196 @@
+"""What the keys of a domain must be together, beyond each being of its type.
+
+Every rule reads the table as written and speaks only when the parts it needs are of the right type, so that a file
+with one wrong number still gets every other message.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any, Final, get_args
+
+from schemas.domains import Arm, Component, LearnerSpec
+from schemas.errors import SpecificationError
+
+from .lines import Path
+from .problems import Problems, show, suggestion
+from .structure import is_number
+
+Table = dict[str, Any]
+
+#: The observation that a budget is kept by.
+COST: Final = "cost"
+
+KINDS: Final[tuple[str, ...]] = get_args(LearnerSpec.__annotations__["kind"])
+
+
+def check_rules(table: Table, path: Path, problems: Problems) -> None:
+    """Report every rule that one [[domain]] table breaks."""
+    for rule in RULES:
+        rule(table, path, problems)
+
+
+def arm_names_are_unique(table: Table, path: Path, problems: Problems) -> None:
+    """Learned values belong to an arm by its name."""
+    _unique(((arm, (*path, "arms", index)) for index, arm in _tables(table, "arms")), "arm", problems)
+
+
+def some_arm_is_enabled(table: Table, path: Path, problems: Problems) -> None:
+    """A domain without an arm to choose could only produce dead letters."""
+    arms = [arm for _, arm in _tables(table, "arms")]
+    if arms and all(arm.get("enabled", True) is False for arm in arms):
+        problems.add((*path, "arms"), "only arms with enabled = false", "at least one enabled arm")
+
+
+def reward_can_vary(table: Table, path: Path, problems: Problems) -> None:
+    """The reward is a weighted mean over components, so some weight must count and every range must have a length."""
+    weights: list[float] = []
+    for name, component in _named_tables(table, "reward"):
+        here = (*path, "reward", name)
+        worst, best = (_number(component, key, Component) for key in ("worst", "best"))
+        if worst is not None and best is not None:
+            key = "best" if "best" in component else "worst"
+            if worst == best:
+                problems.add((*here, key), f"worst and best both {best:g}", "a best that differs from worst")
+            elif not math.isfinite(best - worst):
+                problems.add((*here, key), f"worst {worst:g} and best {best:g}", "a range whose length is finite")
+        weights.append(math.nan if (weight := _number(component, "weight", Component)) is None else weight)
+    if weights and not any(weights):
+        problems.add((*path, "reward"), "only components with weight = 0", "at least one weight above 0")
+    elif not any(map(math.isnan, weights)) and not math.isfinite(sum(weights)):
+        problems.add((*path, "reward"), f"weights that sum to {sum(weights)}", "weights with a finite sum")
+
+
+def something_is_awaited(table: Table, path: Path, problems: Problems) -> None:
+    """With `ends = "required"` an outcome ends when all required components are there: there must be one."""
+    components = dict(_named_tables(table, "reward"))
+    if table.get("ends") == "required" and components:
+        required = [each.get("required", False) for each in components.values()]
+        if not any(value is not False for value in required):
+            problems.add(
+                (*path, "ends"),
+                '"required" and no reward component with required = true',
+                'at least one required component, or ends = "all"',
+            )
+
+
+def learner_names_are_unique(table: Table, path: Path, problems: Problems) -> None:
+    """State and estimates of a champion and its challengers are kept by name."""
+    _unique(((learner, place) for learner, place in _learners(table, path)), "learner", problems)
+
+
+def learner_parameters_fit(table: Table, path: Path, problems: Problems) -> None:
+    """The registry knows every kind's parameters; which arms there are is known here."""
+    for learner, place in _learners(table, path):
+        kind, params = learner.get("kind"), learner.get("params", {})
+        if kind not in KINDS or not isinstance(params, dict):
+            continue
+        if not all(isinstance(value, str) or is_number(value) for value in params.values()):
+            continue
+        numbers_and_text = {key: value if isinstance(value, str) else float(value) for key, value in params.items()}
+        if not _known_to_registry(kind, numbers_and_text, place, problems):
+            continue
+        names = [arm["name"] for _, arm in _tables(table, "arms") if isinstance(arm.get("name"), str)]
+        if kind == "fixed" and names and params.get("arm") not in names:
+            problems.add(
+                (*place, "params", "arm"),
+                show(params["arm"]) if "arm" in params else "nothing",
+                f"one of this domain's arms: {', '.join(map(show, names))}",
+                suggestion(params.get("arm"), names),
+            )
+
+
+def budget_can_be_kept(table: Table, path: Path, problems: Problems) -> None:
+    """A pacer needs observed costs, expected prices, and an arm it can afford."""
+    if not isinstance(budget := table.get("budget"), dict):
+        return
+    here = (*path, "budget")
+    components = dict(_named_tables(table, "reward"))
+    if components and COST not in components:
+        problems.add(
+            here,
+            f"a budget and no [domain.reward.{COST}]",
+            f"a reward component named {COST}, in USD, from which the spending is known",
+            f"Give it weight = 0 if {COST} is to be counted but not rewarded.",
+        )
+    enabled = [(index, arm) for index, arm in _tables(table, "arms") if arm.get("enabled", True) is not False]
+    for index, arm in enabled:
+        if "price" not in arm:
+            problems.add(
+                (*path, "arms", index, "price"), "nothing", "the expected price in USD of every arm under a budget"
+            )
+    prices = [price for _, arm in enabled if (price := _number(arm, "price", Arm)) is not None]
+    target = budget.get("cost_per_request")
+    if prices and len(prices) == len(enabled) and is_number(target) and 0 < float(target) < min(prices):
+        problems.add(
+            (*here, "cost_per_request"),
+            f"{target}, below the price of every enabled arm",
+            f"at least the lowest price, {min(prices):g}: no choice could keep this budget",
+        )
+
+
+#: Every rule, in the order in which a domain file is read.
+RULES: Final[tuple[Callable[[Table, Path, Problems], None], ...]] = (
+    arm_names_are_unique,
+    some_arm_is_enabled,
+    reward_can_vary,
+    something_is_awaited,
+    learner_names_are_unique,
+    learner_parameters_fit,
+    budget_can_be_kept,
+)
+
+
+def _known_to_registry(kind: str, params: dict[str, float | str], place: Path, problems: Problems) -> bool:
+    from stream_workers.bandits.registry import check_params  # compiles kernels: only who checks a learner waits
+
+    try:
+        check_params(kind, params)
+    except SpecificationError as error:
+        wrong = next((key for key in params if f'"{key}"' in str(error) or f"'{key}'" in str(error)), None)
+        where = (*place, "params") if wrong is None else (*place, "params", wrong)
+        found = f"{wrong} = {show(params[wrong])}" if wrong is not None else f"the parameters {_inline(params)}"
+        problems.add(where, found, f'what kind "{kind}" takes: {error}')
+        return False
+    return True
+
+
+def _inline(params: dict[str, float | str]) -> str:
+    return "{" + ", ".join(f"{key} = {show(value)}" for key, value in params.items()) + "}"
+
+
+def _learners(table: Table, path: Path) -> Iterator[tuple[Table, Path]]:
+    if isinstance(champion := table.get("champion"), dict):
+        yield champion, (*path, "champion")
+    for index, challenger in _tables(table, "challengers"):
+        yield challenger, (*path, "challengers", index)
+
+
+def _unique(named: Iterator[tuple[Table, Path]], sort: str, problems: Problems) -> None:
+    first: dict[str, int] = {}
+    for table, path in named:
+        name = table.get("name")
+        if not isinstance(name, str):
+            continue
+        line = problems.line((*path, "name"))
+        if name in first:
+            earlier = f"the first {show(name)} is on line {first[name]}"
+            problems.add((*path, "name"), f"a second {sort} {show(name)}", f"another name: {earlier}")
+        first.setdefault(name, line)
+
+
+def _tables(table: Table, key: str) -> Iterator[tuple[int, Table]]:
+    value = table.get(key)
+    if isinstance(value, list):
+        yield from ((index, each) for index, each in enumerate(value) if isinstance(each, dict))
+
+
+def _named_tables(table: Table, key: str) -> Iterator[tuple[str, Table]]:
+    value = table.get(key)
+    if isinstance(value, dict):
+        yield from ((name, each) for name, each in value.items() if isinstance(each, dict))
+
+
+def _number(table: Table, key: str, owner: type[Arm | Component]) -> float | None:
+    """The number under `key` or its default in `owner`; None when something else is there."""
+    value = table.get(key, getattr(owner(name="x") if owner is Arm else owner(), key))  # type: ignore[call-arg]
+    return float(value) if is_number(value) else None
