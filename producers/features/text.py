@@ -1,0 +1,59 @@
+"""The feature vector of a text: its shape, and its content where the tenant has opted in."""
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .content import content
+from .shape import SHAPES, shape
+
+#: Enough to tell tasks apart; a learner's state grows with the square of the number of features.
+CONTENT_DIMENSIONS = 32
+
+
+class Feature(NamedTuple):
+    """What one number of the vector is."""
+
+    name: str
+    meaning: str
+    privacy: Literal["shape", "content"]  # content: made from words, needs the tenant's consent
+
+
+class TextFeatures:
+    """Makes feature vectors of texts; without content the vector has only the content-free part.
+
+    >>> TextFeatures(content=False).size, TextFeatures(content=True, dimensions=32).size
+    (17, 49)
+    >>> TextFeatures(content=False)("How many?")[:2].round(3).tolist()
+    [0.057, 0.009]
+    """
+
+    def __init__(self, content: bool, dimensions: int = CONTENT_DIMENSIONS) -> None:
+        if dimensions < 1:
+            raise ValueError(f"{dimensions} content dimensions; at least 1 is expected (content=False switches them off)")
+        self._dimensions = dimensions if content else 0
+
+    @property
+    def size(self) -> int:
+        """Number of features: what the domain declares as `features`."""
+        return len(SHAPES) + self._dimensions
+
+    def __call__(self, text: str, characters: int | None = None) -> NDArray[np.float32]:
+        """The vector.  characters: length of the whole text if `text` is its beginning.  Returns (size,) float32."""
+        vector = np.empty(self.size, dtype=np.float32)
+        vector[: len(SHAPES)] = shape(text, characters)
+        if self._dimensions:
+            vector[len(SHAPES) :] = content(text, self._dimensions)
+        return vector
+
+    def describe(self) -> list[Feature]:
+        """Every feature in order: name, meaning, privacy class."""
+        return [Feature(each.name, each.meaning, "shape") for each in SHAPES] + [
+            Feature(
+                f"content_{i}",
+                f"dimension {i} of {self._dimensions} of the projected words and pairs of words",
+                "content",
+            )
+            for i in range(self._dimensions)
+        ]
