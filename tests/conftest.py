@@ -1,0 +1,27 @@
+"""What tests share: one real Kafka a session, and a name of its own for every test's topics."""
+
+import itertools
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from infra.kafka import RunningBroker, start_broker
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[RunningBroker]:
+    """A real Kafka: that of KAFKA_BOOTSTRAP_SERVERS, else in Docker, else on this machine's JVM with temporary data.
+
+    Shared by the session: tests keep apart by `deployment_prefix`, and those that stop a broker start their own.
+    """
+    with start_broker() as broker:
+        yield broker
+
+
+@pytest.fixture
+def deployment_prefix() -> str:
+    """A topic prefix no other test uses, in this run or another on the same Kafka."""
+    return f"t{os.getpid()}-{os.urandom(3).hex()}-{next(_numbers)}-"
