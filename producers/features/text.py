@@ -31,7 +31,9 @@ class TextFeatures:
 
     def __init__(self, content: bool, dimensions: int = CONTENT_DIMENSIONS) -> None:
         if dimensions < 1:
-            raise ValueError(f"{dimensions} content dimensions; at least 1 is expected (content=False switches them off)")
+            raise ValueError(
+                f"{dimensions} content dimensions; at least 1 is expected (content=False switches them off)"
+            )
         self._dimensions = dimensions if content else 0
 
     @property

@@ -1,0 +1,89 @@
+"""How producers reach Kafka: writing so that nothing is lost or doubled on the way, reading decisions from now on."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from schemas import wire
+from schemas.errors import BadRecordError, BrokerUnavailableError, TopicsMismatchError
+from schemas.events import Decision
+from schemas.topics import CONTEXTS, DECISIONS, REWARDS, full_name
+
+_LINGER_MS = 2
+
+
+async def open_producer(bootstrap_servers: str, security: Mapping[str, Any] | None = None) -> AIOKafkaProducer:
+    """A started producer that waits for all replicas and retries without doubling.
+
+    security: aiokafka's settings for TLS and SASL (`security_protocol`, `ssl_context`, ...).
+    """
+    producer = AIOKafkaProducer(
+        bootstrap_servers=bootstrap_servers,
+        acks="all",
+        enable_idempotence=True,
+        linger_ms=_LINGER_MS,
+        **(security or {}),
+    )
+    try:
+        await producer.start()
+    except (KafkaError, OSError) as error:
+        await producer.stop()
+        raise _unavailable(bootstrap_servers, error) from error
+    return producer
+
+
+async def open_decisions(
+    bootstrap_servers: str, prefix: str, security: Mapping[str, Any] | None = None
+) -> AIOKafkaConsumer:
+    """A started consumer of every partition of decisions that returns what is appended from now on."""
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=bootstrap_servers,
+        group_id=None,
+        enable_auto_commit=False,
+        auto_offset_reset="latest",
+        **(security or {}),
+    )
+    try:
+        await consumer.start()
+        _check_present(await consumer.topics(), bootstrap_servers, prefix)
+        topic = full_name(DECISIONS, prefix)
+        partitions = [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic))]
+        consumer.assign(partitions)
+        await consumer.seek_to_end(*partitions)
+        for partition in partitions:
+            await consumer.position(partition)  # now is fixed here, not at the first fetch
+    except (KafkaError, OSError) as error:
+        await consumer.stop()
+        raise _unavailable(bootstrap_servers, error) from error
+    except BaseException:
+        await consumer.stop()
+        raise
+    return consumer
+
+
+def decision_in(value: bytes | None) -> Decision | None:
+    """The decision in a record of decisions; None for clocks and for what cannot be read (not ours to judge)."""
+    try:
+        event = wire.decode(DECISIONS.name, value)
+    except BadRecordError:
+        return None
+    return event if type(event) is Decision else None
+
+
+def _check_present(names: Collection[str], bootstrap_servers: str, prefix: str) -> None:
+    wanted = [full_name(topic, prefix) for topic in (CONTEXTS, DECISIONS, REWARDS)]
+    absent = [name for name in wanted if name not in names]
+    if absent:
+        raise TopicsMismatchError(
+            f"the broker at {bootstrap_servers} has no topic {', '.join(absent)}; expected those of a deployment with the "
+            f"prefix {prefix!r}. Create them with `croupier topics create`, or give the prefix it runs with"
+        )
+
+
+def _unavailable(bootstrap_servers: str, error: Exception) -> BrokerUnavailableError:
+    return BrokerUnavailableError(
+        f"no Kafka answers at {bootstrap_servers} ({type(error).__name__}: {error}). Is it running, and is this the "
+        "address it advertises?"
+    )
