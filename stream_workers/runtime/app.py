@@ -1,0 +1,404 @@
+"""One worker process: a Faust application whose agents hand batches to processors, and the checkpoint behind it."""
+
+import asyncio
+import contextlib
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import faust
+import structlog
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+
+from schemas import topics, wire
+from schemas.errors import BadRecordError, CroupierError
+from schemas.events import DeadLetter
+
+from .checkpoint import Checkpointer
+from .consumer import Batch, BatchConsumer, BatchTransport
+from .lease import Lease
+from .outputs import Outputs
+from .partitions import Ledger, OwnedPartition, OwnedStage
+from .reader import LogReader
+from .recovery import Recovery, Stores
+from .settings import RuntimeSettings
+from .stage import Dead, MemoryState, Record
+from .topology import Stage, Workspace
+
+log = structlog.get_logger(__name__)
+
+EXIT_LEASE_LOST = 75
+EXIT_FAILED = 70
+
+_CHANGELOG_BATCH_BYTES = 8 * 1024 * 1024
+_OUTPUT_BATCH_BYTES = 512 * 1024
+_REQUEST_BYTES = 16 * 1024 * 1024
+_REVOKE_COMMIT_SECONDS = 5.0
+
+
+class StatefulApp:
+    """Runs stages over the partitions that the consumer group gives to this process.
+
+    Fail-stop: what goes wrong in a way that leaves doubt about what is durable ends the process with a reason; a
+    restart is always safe.  `on_dead` and `on_applied` are told what happens, for metrics.
+    """
+
+    def __init__(
+        self,
+        stages: Sequence[Stage],
+        settings: RuntimeSettings,
+        *,
+        on_applied: Callable[[str, int], None] = lambda stage, records: None,
+        on_dead: Callable[[str, str], None] = lambda stage, reason: None,
+        on_checkpoint: Callable[[float, int], None] = lambda seconds, state_bytes: None,
+    ) -> None:
+        self.stages = stages
+        self.settings = settings
+        self._on_applied, self._on_dead, self._on_checkpoint = on_applied, on_dead, on_checkpoint
+        self._full = {t: topics.full_name(t, settings.prefix) for t in topics.BY_NAME}
+        self._short = {full: short for short, full in self._full.items()}
+        self.ledger = Ledger(lambda: self.faust.consumer_generation_id, lambda: self.faust.flow_control.is_active())
+        self.lease = Lease(settings.session_timeout_seconds * settings.lease_share, self._lease_lost)
+        self._recovering: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._standing: dict[tuple[str, int], tuple[int, float]] = {}
+        self.last_checkpoint: float | None = None
+        self.failure: str | None = None
+        self.faust = self._build()
+
+    # --- building -----------------------------------------------------------------------------------------------
+
+    def _build(self) -> faust.App:
+        s = self.settings
+        app = faust.App(
+            s.group_id,
+            broker=[f"kafka://{address}" for address in s.bootstrap_servers.split(",")],
+            store="memory://",
+            datadir=str(s.state_dir),
+            web_enabled=False,
+            stream_wait_empty=False,
+            stream_recovery_delay=0.0,
+            stream_buffer_maxsize=4096,
+            topic_allow_declare=False,
+            topic_disable_leader=True,
+            reply_create_topic=False,
+            broker_commit_interval=s.checkpoint_seconds,
+            broker_session_timeout=s.session_timeout_seconds,
+            broker_heartbeat_interval=s.session_timeout_seconds / 5,
+            broker_request_timeout=max(40.0, s.session_timeout_seconds * 2),
+            consumer_auto_offset_reset="earliest",
+            consumer_max_fetch_size=s.fetch_bytes,
+        )
+        app.transport = BatchTransport(app.conf.broker_consumer, app, loop=app.loop)
+        app.transport.runtime = self
+        for stage in self.stages:
+            for topic in stage.sources:
+                self._add_agent(app, topic)
+        app.on_partitions_revoked.connect(self._revoked)
+        app.on_partitions_assigned.connect(self._assigned)
+        return app
+
+    def _add_agent(self, app: faust.App, topic: str) -> None:
+        source = app.topic(
+            self._full[topic], key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw"
+        )
+
+        async def consume(stream: Any) -> None:
+            async for event in stream.events():
+                message = event.message
+                try:
+                    await self._deliver(topic, message.partition, message.generation_id, message.value)
+                except asyncio.CancelledError:
+                    raise
+                except Exception as error:
+                    self.fail(error, f"applying {topic} partition {message.partition}")
+                finally:
+                    self.consumer.batch_done()
+
+        app.agent(source, name=f"apply-{topic}")(consume)
+
+    @property
+    def consumer(self) -> BatchConsumer:
+        """Faust's consumer."""
+        return self.faust.consumer
+
+    # --- running ------------------------------------------------------------------------------------------------
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run until `stop` is set; checkpoints once more and leaves the group."""
+        s = self.settings
+        cluster = await _cluster_id(s.bootstrap_servers)
+        self._producer = _producer(s.bootstrap_servers, _OUTPUT_BATCH_BYTES)
+        self._changelog_producer = _producer(s.bootstrap_servers, _CHANGELOG_BATCH_BYTES)
+        self._reader = LogReader(s.bootstrap_servers)
+        self._reading = asyncio.Lock()
+        # Local tables belong to one cluster and one group: those of another broker must never be taken for ours.
+        self._stores = Stores(s.state_dir / cluster / s.group_id)
+        self.outputs = Outputs(self._producer, self._output_failed, in_flight_bytes=s.in_flight_bytes)
+        self.checkpointer = Checkpointer(
+            self._changelog_producer, self.outputs, self._reader, self.lease,
+            full_name=self._full.__getitem__, generation=lambda: self.faust.consumer_generation_id,
+        )  # fmt: skip
+        self.recovery = Recovery(
+            self.stages, self._stores, self._reader, self.checkpointer,
+            full_name=self._full.__getitem__, workspace=self._workspace,
+            committed=lambda tp: self.consumer.committed_offset(tp),
+        )  # fmt: skip
+        await self._producer.start()
+        await self._changelog_producer.start()
+        self._tasks = [asyncio.create_task(self.lease.keep()), asyncio.create_task(self._watch_standstill())]
+        await self.faust.start()
+        try:
+            crashed = asyncio.create_task(self.faust.wait_until_stopped())
+            stopping = asyncio.create_task(stop.wait())
+            await asyncio.wait({crashed, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not stop.is_set():
+                self.fail(self.faust.crash_reason or RuntimeError("Faust stopped"), "Faust")
+        finally:
+            await self._stop()
+
+    async def _stop(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.consumer.commit(), _REVOKE_COMMIT_SECONDS)
+        if self._recovering is not None:
+            self._recovering.cancel()
+        self.ledger.forget()
+        await self.faust.stop()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._producer.stop()
+        await self._changelog_producer.stop()
+        await self._reader.stop()
+        self._stores.close()
+
+    def fail(self, error: BaseException, where: str) -> None:
+        """End the process: what is durable is in doubt, and a restart knows."""
+        self.failure = f"{where}: {error!r}"
+        log.critical("worker ends", where=where, error=repr(error), exc_info=error)
+        os._exit(EXIT_FAILED)
+
+    def _output_failed(self, error: BaseException) -> None:
+        self.fail(error, "the broker did not take an output record")
+
+    def _lease_lost(self, stood: float) -> None:
+        log.critical("worker ends: it stood still and may have a successor", seconds=round(stood, 3))
+        os._exit(EXIT_LEASE_LOST)
+
+    # --- applying -----------------------------------------------------------------------------------------------
+
+    async def _deliver(self, topic: str, number: int, generation: int, batch: Batch) -> None:
+        verdict = self.ledger.in_order(topic, number, generation, batch.fetch, batch.records)
+        if verdict.owned is not None and verdict.records:
+            self.ledger.apply(verdict.owned, topic, verdict.records)
+            self.outputs.kick()
+            self._on_applied(verdict.owned.stage.name, len(verdict.records))
+            await self.outputs.room()
+        elif verdict.seek_to is not None:
+            await self._seek(topic, number, verdict.seek_to)
+
+    async def _seek(self, topic: str, number: int, offset: int) -> None:
+        with contextlib.suppress(Exception):  # not assigned any more: the next assignment seeks by itself
+            await self.consumer.seek_to(self._full[topic], number, offset)
+            self.ledger.sought(topic, number, offset, self.consumer.fetches)
+
+    def _workspace(self, stage: Stage, number: int, before: Mapping[str, OwnedStage]) -> Workspace:
+        def emit(topic: str, key: bytes, value: bytes) -> None:
+            self.outputs.emit(self._full[topic], number, key, value)
+
+        return Workspace(
+            number, MemoryState(), emit, self._dead(stage, number),
+            {name: owned.processor for name, owned in before.items()},
+        )  # fmt: skip
+
+    def _dead(self, stage: Stage, number: int) -> Dead:
+        full = self._full[topics.DEAD_LETTERS.name]
+
+        def dead(topic: str, record: Record, error: BadRecordError) -> None:
+            letter = DeadLetter(
+                stage.name, error.reason.value, error.detail[:2000], topic, number, record.offset, record.timestamp,
+                record.key, record.value,
+            )  # fmt: skip
+            self.outputs.emit(full, number, record.key or b"", wire.encode(letter))
+            self._on_dead(stage.name, error.reason.value)
+            log.warning(
+                "dead letter", stage=stage.name, reason=error.reason.value, detail=error.detail[:300],
+                topic=topic, partition=number, offset=record.offset,
+            )  # fmt: skip
+
+        return dead
+
+    # --- what the consumer asks ---------------------------------------------------------------------------------
+
+    def fetchable(self, tps: Iterable[Any]) -> set[Any]:
+        """Those partitions whose records could be applied now."""
+        return self.ledger.fetchable(tps, self._short)
+
+    def committable(self) -> dict[Any, int]:
+        """Positions a commit would cover."""
+        return {
+            TopicPartition(self._full[topic], partition.number): position
+            for partition in self.ledger.owned.values()
+            for owned in partition.stages.values()
+            if owned.moved
+            for topic, position in owned.positions.items()
+        }
+
+    async def checkpoint(self) -> dict[TopicPartition, int]:
+        """Make what was applied durable; the offsets that may be committed."""
+        begun, before = time.monotonic(), self.checkpointer.bytes_written
+        try:
+            offsets = await self.checkpointer.run(list(self.ledger.owned.values()))
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            self.fail(error, "checkpoint")
+            raise
+        self.last_checkpoint = time.monotonic()
+        self._on_checkpoint(self.last_checkpoint - begun, self.checkpointer.bytes_written - before)
+        return offsets
+
+    # --- who owns what ------------------------------------------------------------------------------------------
+
+    async def _revoked(self, _app: Any, revoked: set[Any], **_: Any) -> None:
+        if self.ledger.owned:
+            # Still ours until we join again: what is saved here nobody has to do again.
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.consumer.commit(), _REVOKE_COMMIT_SECONDS)
+        if self._recovering is not None:
+            self._recovering.cancel()
+        self.ledger.forget()
+        self.consumer.forget_under_way()
+        log.info("partitions revoked", count=len(revoked))
+
+    async def _assigned(self, _app: Any, assigned: set[Any], **_: Any) -> None:
+        self.ledger.forget()  # a batch may have been applied between the revocation and now
+        self.consumer.forget_under_way()
+        generation = self.faust.consumer_generation_id
+        numbers = self._co_assigned(assigned)
+        if self._recovering is not None:
+            self._recovering.cancel()
+        self._recovering = asyncio.create_task(self._recover(numbers, generation))
+
+    def _co_assigned(self, assigned: set[Any]) -> list[int]:
+        """The partition numbers; every source topic must have come with the same ones."""
+        by_topic: dict[str, set[int]] = {topic: set() for stage in self.stages for topic in stage.sources}
+        for tp in assigned:
+            short = self._short.get(tp.topic)
+            if short in by_topic:
+                by_topic[short].add(tp.partition)
+        sets = list(by_topic.values())
+        if any(numbers != sets[0] for numbers in sets):
+            raise CroupierError(
+                f"the group assigned different partitions of the source topics ({by_topic}): "
+                "all workers of a group must run the same version, and the topics the same number of partitions "
+                "(croupier topics check)"
+            )
+        return sorted(sets[0])
+
+    async def _recover(self, numbers: list[int], generation: int) -> None:
+        def still_ours() -> bool:
+            return generation == self.faust.consumer_generation_id
+
+        begun = time.monotonic()
+        try:
+            async with self._reading:
+                self._stores.keep_only(set(numbers))
+                partitions = await self.recovery.run(numbers, generation, still_ours) if numbers else []
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            if still_ours():
+                self.fail(error, "recovery")
+            return
+        if partitions is None or not still_ours():
+            return
+        while not self.faust.flow_control.is_active():  # Faust seeks to committed offsets before it lets flow
+            await asyncio.sleep(0.01)
+            if not still_ours():
+                return
+        for partition in partitions:
+            await self._open(partition)
+        self.consumer.wake.set()
+        log.info(
+            "partitions ready", partitions=numbers, generation=generation,
+            changelog_records=self.recovery.total, seconds=round(time.monotonic() - begun, 3),
+        )  # fmt: skip
+
+    async def _open(self, partition: OwnedPartition) -> None:
+        for topic, owned in partition.by_topic.items():
+            await self._seek(topic, partition.number, owned.positions[topic])
+        if partition.generation == self.faust.consumer_generation_id:
+            self.ledger.own(partition)
+
+    # --- standing still -----------------------------------------------------------------------------------------
+
+    async def _watch_standstill(self) -> None:
+        """A batch dropped at the end of the traffic is missed by nobody: go back when there is lag and no progress."""
+        while True:
+            await asyncio.sleep(self.settings.stall_seconds)
+            if self.faust.rebalancing or not self.faust.flow_control.is_active():
+                self._standing.clear()
+                continue
+            for topic, number, position, end in self.lags():
+                key = (topic, number)
+                known = self._standing.get(key)
+                if end <= position:
+                    self._standing.pop(key, None)
+                elif known is None or known[0] != position:
+                    self._standing[key] = (position, time.monotonic())
+                elif self.ledger.owned[number].open_for(topic):
+                    await self._seek(topic, number, position)
+
+    def lags(self) -> list[tuple[str, int, int, int]]:
+        """(topic, partition, next offset to apply, end as far as known) of every source."""
+        found = []
+        for number, partition in list(self.ledger.owned.items()):
+            for topic, owned in partition.by_topic.items():
+                try:
+                    end = self.consumer.highwater(TopicPartition(self._full[topic], number))
+                except Exception:  # not assigned any more
+                    end = None
+                position = owned.positions[topic]
+                found.append((topic, number, position, max(position, end or 0, owned.barrier[topic])))
+        return found
+
+    def status(self) -> dict[str, Any]:
+        """What this process owns, how far it is, and whether that is healthy; for /status and /health."""
+        now = time.monotonic()
+        standing = {f"{t}/{n}": round(now - since, 1) for (t, n), (_, since) in self._standing.items()}
+        stuck = {name: seconds for name, seconds in standing.items() if seconds > self.settings.unhealthy_seconds}
+        partitions = [{"topic": t, "partition": n, "applied": p, "end": e, "lag": e - p} for t, n, p, e in self.lags()]
+        recovering = self._recovering is not None and not self._recovering.done()
+        return {
+            "healthy": self.failure is None and not stuck,
+            "reason": self.failure or ("; ".join(f"{n} stands still for {s} s" for n, s in stuck.items()) or None),
+            "generation": self.faust.consumer_generation_id,
+            "recovering": {"read": self.recovery.done, "of": self.recovery.total} if recovering else None,
+            "checkpoint_age_seconds": None if self.last_checkpoint is None else round(now - self.last_checkpoint, 3),
+            "partitions": partitions,
+        }
+
+
+def _producer(bootstrap_servers: str, batch_bytes: int) -> AIOKafkaProducer:
+    # Idempotent: a later batch never lands without the one before it.
+    return AIOKafkaProducer(
+        bootstrap_servers=bootstrap_servers,
+        acks="all",
+        enable_idempotence=True,
+        linger_ms=0,
+        max_batch_size=batch_bytes,
+        max_request_size=_REQUEST_BYTES,
+    )
+
+
+async def _cluster_id(bootstrap_servers: str) -> str:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+    await admin.start()
+    try:
+        description = await admin.describe_cluster()
+    finally:
+        await admin.close()
+    return str(description["cluster_id"])

@@ -1,0 +1,154 @@
+"""Faust's aiokafka driver, moving batches instead of records.
+
+Faust spends its time on per-message tasks.  Here one message stands for all records fetched from a partition, and the
+next fetch waits until they were applied; aiokafka goes on fetching in its own thread meanwhile, so batches grow under
+load by themselves.  What is overridden here are private methods of pinned versions: see `upstream`.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from aiokafka import TopicPartition
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+from faust.types.tuples import ConsumerMessage
+
+_APPLY_TIMEOUT = 1.0
+
+
+class Batch(NamedTuple):
+    """The value of a Faust message: what one fetch brought from one partition."""
+
+    fetch: int  # number of the fetch, counted from 1
+    records: Sequence[Any]
+
+
+class Runtime(Protocol):
+    """What the consumer needs from the runtime."""
+
+    def fetchable(self, tps: Iterable[Any]) -> set[Any]:
+        """Those partitions whose records could be applied now."""
+
+    def committable(self) -> dict[Any, int]:
+        """Positions a commit would cover; empty when nothing was applied since the last one."""
+
+    async def checkpoint(self) -> dict[TopicPartition, int]:
+        """Make what was applied durable; the offsets that may be committed."""
+
+
+class BatchConsumer(driver.Consumer):
+    """Delivers each fetched partition batch as one Faust message."""
+
+    runtime: Runtime
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.runtime = self.transport.runtime
+        self.fetches = 0
+        self._under_way = 0
+        self._applied = asyncio.Event()
+        self.wake = asyncio.Event()
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
+        """One message per partition that has records."""
+        if not self.flow_active:
+            await self.wait(self.can_resume_flow)
+        await self._all_applied()
+        generation = self.app.consumer_generation_id
+        active = self.runtime.fetchable(self._get_active_partitions())
+        if not active:
+            self.wake.clear()
+            await self._within(0.2, self.wake.wait())
+            return
+        self.fetches += 1
+        fetch = self.fetches
+        records = await self._getmany(active, timeout)
+        if not records or self.should_stop or not self.flow_active:
+            return  # what was fetched and not applied is found missing where it is applied, and sought back
+        for tp, batch in records.items():
+            if not batch:
+                continue
+            if not self.flow_active or self.app.consumer_generation_id != generation:
+                return
+            last = batch[-1]
+            self._under_way += 1
+            yield TP(tp.topic, tp.partition), ConsumerMessage(
+                last.topic, last.partition, last.offset, last.timestamp / 1000, last.timestamp_type,
+                (), None, Batch(fetch, batch), None, 0, 0, TP(tp.topic, tp.partition), generation_id=generation,
+            )  # fmt: skip
+
+    def batch_done(self) -> None:
+        """An agent is through with a message."""
+        self._under_way -= 1
+        if self._under_way <= 0:
+            self._under_way = 0
+            self._applied.set()
+
+    async def _all_applied(self) -> None:
+        while self._under_way > 0:
+            self._applied.clear()
+            if not await self._within(_APPLY_TIMEOUT, self._applied.wait()) and not self.flow_active:
+                self._under_way = 0  # Faust cleared its queues
+
+    @staticmethod
+    async def _within(seconds: float, waiting: Coroutine[Any, Any, Any]) -> bool:
+        try:
+            await asyncio.wait_for(waiting, seconds)
+        except TimeoutError:
+            return False
+        return True
+
+    def forget_under_way(self) -> None:
+        """After a rebalance: what was queued is gone."""
+        self._under_way = 0
+        self._applied.set()
+
+    # Acks mean nothing here: the applied positions do (partitions.Ledger).
+
+    def ack(self, message: ConsumerMessage) -> bool:
+        """Faust is through with a message."""
+        message.acked = True
+        self._unacked_messages.discard(message)
+        return True
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """Faust would take what is missing for a compacted range, and commit past it."""
+
+    def _filter_committable_offsets(self, tps: Iterable[TP]) -> dict[TP, int]:
+        return self.runtime.committable()
+
+    async def _commit_offsets(self, offsets: Mapping[TP, int], start_new_transaction: bool = True) -> bool:
+        durable = await self.runtime.checkpoint()
+        if not durable:
+            return False
+        committable = {TP(tp.topic, tp.partition): offset for tp, offset in durable.items()}
+        return bool(await super()._commit_offsets(committable, start_new_transaction))
+
+    # In the consumer's own thread, where aiokafka expects them.
+
+    async def in_thread(self, call: Callable[..., Any], *args: Any) -> Any:
+        """Run an aiokafka consumer method in the consumer's thread."""
+        return await self._thread.call_thread(call, *args)
+
+    async def seek_to(self, topic: str, partition: int, offset: int) -> None:
+        """Fetch from `offset` next, whatever Faust thinks was read."""
+        consumer = self._thread._ensure_consumer()
+
+        async def seek() -> None:
+            consumer.seek(TopicPartition(topic, partition), offset)
+
+        await self.in_thread(seek)
+        self._read_offset.pop(TP(topic, partition), None)
+
+    async def committed_offset(self, tp: TopicPartition) -> int | None:
+        """The group's committed offset."""
+        offset: int | None = await self.in_thread(self._thread._ensure_consumer().committed, tp)
+        return offset
+
+
+class BatchTransport(driver.Transport):
+    """Faust's transport, with `BatchConsumer`."""
+
+    Consumer = BatchConsumer
+    runtime: Runtime

@@ -1,0 +1,143 @@
+"""What this process owns, and what it has applied.
+
+The applied position is the only truth.  Faust drops, skips and repeats records around a rebalance; none of its acks or
+read positions is believed.  A batch is checked here, where it is applied: records already applied are cut off, a batch
+that starts too late is refused and the partition sought back.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import Any
+
+import structlog
+
+from .changelog import Stamp
+from .stage import Processor
+from .state import CheckpointedState
+from .store import PartitionStore
+from .topology import Stage
+
+log = structlog.get_logger(__name__)
+
+_offset = attrgetter("offset")
+
+
+@dataclass(slots=True)
+class OwnedStage:
+    """A stage in one partition: its processor, and how far it has come."""
+
+    stage: Stage
+    processor: Processor
+    positions: dict[str, int]  # source topic -> offset of the next record to apply
+    state: CheckpointedState | None = None
+    store: PartitionStore | None = None
+    stamp: Stamp | None = None  # of the last checkpoint (or the claim)
+    changelog_end: int = 0  # the offset our next changelog record gets, if nobody else writes
+    hold: int | None = None  # changelog offset from which records must be seen again until they are written over
+    moved: bool = False  # something is not in a checkpoint yet
+    barrier: dict[str, int] = field(default_factory=dict)  # source ends when the partition was assigned
+
+    def caught_up(self) -> bool:
+        """It has applied what was in its sources when the partition was assigned."""
+        return all(self.positions[topic] >= end for topic, end in self.barrier.items())
+
+
+@dataclass(slots=True)
+class OwnedPartition:
+    """A partition number in all topics, while this process owns it under one group generation."""
+
+    number: int
+    generation: int
+    stages: dict[str, OwnedStage]
+    by_topic: dict[str, OwnedStage]
+
+    def open_for(self, topic: str) -> bool:
+        """Whether records of `topic` may be applied now."""
+        owned = self.by_topic.get(topic)
+        if owned is None:
+            return False
+        return all(self.stages[name].caught_up() for name in owned.stage.waits_for)
+
+
+class Ledger:
+    """The partitions owned and ready, and the check that stands before every application."""
+
+    def __init__(self, generation: Callable[[], int], flowing: Callable[[], bool]) -> None:
+        self._generation = generation
+        self._flowing = flowing
+        self.owned: dict[int, OwnedPartition] = {}
+        self._sought: dict[tuple[str, int], tuple[int, int]] = {}
+
+    def forget(self) -> None:
+        """Nothing is owned any more."""
+        self.owned = {}
+        self._sought = {}
+
+    def own(self, partition: OwnedPartition) -> None:
+        """The partition is recovered and may be applied to."""
+        self.owned[partition.number] = partition
+
+    def position(self, topic: str, number: int) -> int | None:
+        """The offset of the next record to apply, if the partition is ready."""
+        partition = self.owned.get(number)
+        if partition is None or topic not in partition.by_topic:
+            return None
+        return partition.by_topic[topic].positions[topic]
+
+    def in_order(self, topic: str, number: int, generation: int, fetch: int, records: Sequence[Any]) -> "Verdict":
+        """What of a fetched batch may be applied.  Between this call and `apply` there must be no await."""
+        partition = self.owned.get(number)
+        if (
+            partition is None
+            or not partition.generation == generation == self._generation()
+            or not self._flowing()
+            or not partition.open_for(topic)
+        ):
+            return Verdict(None, (), None)
+        owned = partition.by_topic[topic]
+        expected = owned.positions[topic]
+        first = records[0].offset
+        if first > expected:
+            sought = self._sought.get((topic, number))
+            if sought is None or sought[0] != expected or fetch <= sought[1]:
+                return Verdict(owned, (), expected)
+            # Fetched after we had sought to `expected`, and it still begins later: the log has a hole here
+            # (retention, or records deleted by an operator).
+            log.warning("offsets missing in the log", topic=topic, partition=number, expected=expected, found=first)
+            del self._sought[topic, number]
+            return Verdict(owned, records, None)
+        if first < expected:
+            records = records[bisect_left(records, expected, key=_offset) :]
+        return Verdict(owned, records, None)
+
+    def sought(self, topic: str, number: int, offset: int, fetches: int) -> None:
+        """The consumer was sought to `offset`; fetches that begin later than number `fetches` prove a hole."""
+        self._sought[topic, number] = (offset, fetches)
+
+    @staticmethod
+    def apply(owned: OwnedStage, topic: str, records: Sequence[Any]) -> None:
+        """Apply records that `in_order` returned."""
+        owned.processor.apply(topic, records)
+        owned.positions[topic] = records[-1].offset + 1
+        owned.moved = True
+
+    def fetchable(self, tps: Iterable[Any], short: Mapping[str, str]) -> set[Any]:
+        """Those partitions whose records could be applied now.  short: full topic name -> name in the table."""
+        return {
+            tp
+            for tp in tps
+            if (partition := self.owned.get(tp.partition)) is not None
+            and (topic := short.get(tp.topic)) is not None
+            and partition.open_for(topic)
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The stage that may apply these records, or the offset to seek back to."""
+
+    owned: OwnedStage | None
+    records: Sequence[Any]
+    seek_to: int | None

@@ -1,0 +1,204 @@
+"""Brings a partition's local tables to what the changelog says, and claims the partition."""
+
+import shutil
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+
+import structlog
+from aiokafka import TopicPartition
+
+from schemas.errors import CroupierError
+
+from .changelog import Replay, next_era, stamp_of
+from .checkpoint import Checkpointer
+from .partitions import OwnedPartition, OwnedStage
+from .reader import LogReader
+from .stage import MemoryState
+from .state import CheckpointedState
+from .store import Meta, PartitionStore
+from .topology import Stage, Workspace
+
+log = structlog.get_logger(__name__)
+
+#: The broker drops the record that says "deleted" some time after compaction (delete.retention.ms, a day): a table
+#: that was away for longer would keep what was deleted.  Half of it, because clocks differ.
+MAX_TABLE_AGE_SECONDS = 12 * 3600
+
+#: Committed offset of a source partition, or None.
+Committed = Callable[[TopicPartition], Awaitable[int | None]]
+
+
+class Stores:
+    """The local tables of this process, one per stage and partition, kept open while the partition is owned."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._open: dict[tuple[str, int], PartitionStore] = {}
+
+    def keep_only(self, numbers: set[int]) -> None:
+        """Close the tables of partitions that are not ours any more."""
+        for key in [key for key in self._open if key[1] not in numbers]:
+            self._open.pop(key).close()
+
+    def close(self) -> None:
+        """Close all."""
+        self.keep_only(set())
+
+    def get(self, stage: str, number: int) -> PartitionStore:
+        """The table, opened if need be.  A damaged one is thrown away: the changelog has everything."""
+        key = (stage, number)
+        if key not in self._open:
+            path = self._directory / f"{stage}-{number}"
+            try:
+                self._open[key] = PartitionStore(path)
+            except Exception as error:
+                if "lock" in str(error).lower():
+                    raise CroupierError(
+                        f"another process uses {path}: give each worker a state directory of its own"
+                    ) from error
+                log.warning("local table is damaged and will be rebuilt from the changelog", error=str(error))
+                shutil.rmtree(path, ignore_errors=True)
+                self._open[key] = PartitionStore(path)
+        return self._open[key]
+
+
+class Recovery:
+    """Makes partitions ready."""
+
+    def __init__(
+        self,
+        stages: Sequence[Stage],
+        stores: Stores,
+        reader: LogReader,
+        checkpointer: Checkpointer,
+        *,
+        full_name: Callable[[str], str],
+        workspace: Callable[[Stage, int, Mapping[str, OwnedStage]], Workspace],
+        committed: Committed,
+    ) -> None:
+        self._stages = stages
+        self._stores = stores
+        self._reader = reader
+        self._checkpointer = checkpointer
+        self._full_name = full_name
+        self._workspace = workspace
+        self._committed = committed
+        self._read_to: dict[tuple[str, int], int] = {}
+        self.total = 0  # changelog records to read in this recovery
+        self.done = 0
+
+    async def run(
+        self, numbers: Sequence[int], generation: int, still_ours: Callable[[], bool]
+    ) -> list[OwnedPartition] | None:
+        """Recover and claim; None when the partitions were lost meanwhile."""
+        stateful = [stage for stage in self._stages if stage.changelog is not None]
+        stores = {(stage.name, n): self._stores.get(stage.name, n) for stage in stateful for n in numbers}
+        replays = await self._replay(stateful, numbers, stores)
+        if not still_ours():
+            return None
+        start = await self._start_positions(numbers, stores)
+        ends = await self._reader.ends([self._tp(t, n) for s in self._stages for t in s.sources for n in numbers])
+        partitions: list[OwnedPartition] = []
+        for n in numbers:
+            if not still_ours():
+                return None
+            owned: dict[str, OwnedStage] = {}
+            for stage in self._stages:
+                work = self._workspace(stage, n, owned)
+                one = OwnedStage(
+                    stage,
+                    processor=None,  # type: ignore[arg-type]  # made below, on recovered state
+                    positions={topic: start[topic, n] for topic in stage.sources},
+                    barrier={topic: ends[self._tp(topic, n)] for topic in stage.sources},
+                )
+                if stage.changelog is not None:
+                    await self._take_over(one, n, generation, stores[stage.name, n], replays[stage.name, n])
+                    assert one.state is not None
+                    work = Workspace(n, one.state, work.emit, work.dead, work.peers)
+                else:
+                    work = Workspace(n, MemoryState(), work.emit, work.dead, work.peers)
+                one.processor = stage.make(work)
+                owned[stage.name] = one
+            by_topic = {topic: one for one in owned.values() for topic in one.stage.sources}
+            partitions.append(OwnedPartition(n, generation, owned, by_topic))
+        return partitions
+
+    def _tp(self, topic: str, number: int) -> TopicPartition:
+        return TopicPartition(self._full_name(topic), number)
+
+    async def _replay(
+        self, stateful: Sequence[Stage], numbers: Sequence[int], stores: Mapping[tuple[str, int], PartitionStore]
+    ) -> dict[tuple[str, int], Replay]:
+        tps = {self._tp(stage.changelog or "", n): (stage.name, n) for stage in stateful for n in numbers}
+        ends = await self._reader.ends(tps)
+        replays: dict[tuple[str, int], Replay] = {}
+        ranges: dict[TopicPartition, tuple[int, int]] = {}
+        for tp, key in tps.items():
+            store = stores[key]
+            if store.meta.next_offset > ends[tp]:
+                log.warning(
+                    "the changelog ends before the local table: the table is thrown away",
+                    changelog=tp.topic, partition=tp.partition, table=store.meta.next_offset, end=ends[tp],
+                )  # fmt: skip
+                store.clear()
+            elif store.meta.next_offset and time.time() - store.meta.written_at > MAX_TABLE_AGE_SECONDS:
+                log.warning("the local table is too old and is rebuilt", changelog=tp.topic, partition=tp.partition)
+                store.clear()
+            replays[key] = Replay(store.meta.next_offset, (store.meta.era, store.meta.generation))
+            ranges[tp] = (store.meta.next_offset, ends[tp])
+            self._read_to[key] = ends[tp]
+        self.done, self.total = 0, sum(end - begin for begin, end in ranges.values())
+        await self._feed(ranges, tps, replays, stores)
+        return replays
+
+    async def _feed(
+        self,
+        ranges: Mapping[TopicPartition, tuple[int, int]],
+        tps: Mapping[TopicPartition, tuple[str, int]],
+        replays: Mapping[tuple[str, int], Replay],
+        stores: Mapping[tuple[str, int], PartitionStore],
+    ) -> None:
+        def apply(tp: TopicPartition, records: list[object]) -> None:
+            key = tps[TopicPartition(tp.topic, tp.partition)]
+            replay, store = replays[key], stores[key]
+            for record in records:
+                sure = replay.feed(record.offset, record.key, record.value, stamp_of(record.headers))  # type: ignore[attr-defined]
+                if sure is not None:
+                    positions = store.meta.positions if sure.positions is None else sure.positions
+                    store.write(sure.entries, Meta(sure.next_offset, *replay.rank, positions, time.time()))
+            self.done += len(records)
+
+        await self._reader.read(ranges, apply)
+
+    async def _take_over(
+        self, one: OwnedStage, number: int, generation: int, store: PartitionStore, replay: Replay
+    ) -> None:
+        """Claim; what was written between the end of our reading and the claim still counts, so read it first."""
+        one.store = store
+        tp = self._tp(one.stage.changelog or "", number)
+        key = (one.stage.name, number)
+        await self._checkpointer.claim(number, one, next_era(replay.rank, generation), generation)
+        claimed = one.changelog_end - 1
+        await self._feed({tp: (self._read_to[key], claimed)}, {tp: key}, {key: replay}, {key: store})
+        replay.end()
+        one.positions.update({t: p for t, p in store.meta.positions.items() if t in one.positions})
+        one.state = CheckpointedState(store)
+        if replay.shadowed:
+            one.hold = min(replay.shadowed.values())
+            one.state.write_again(replay.shadowed)
+            one.moved = True
+
+    async def _start_positions(
+        self, numbers: Sequence[int], stores: Mapping[tuple[str, int], PartitionStore]
+    ) -> dict[tuple[str, int], int]:
+        """Where each source goes on: what the state says, what was committed, or the beginning of the log."""
+        sources = {(topic, n): stage for stage in self._stages for topic in stage.sources for n in numbers}
+        beginnings = await self._reader.beginnings([self._tp(topic, n) for topic, n in sources])
+        start: dict[tuple[str, int], int] = {}
+        for (topic, n), stage in sources.items():
+            position: int | None = None
+            if stage.changelog is None:
+                position = await self._committed(self._tp(topic, n))
+            start[topic, n] = beginnings[self._tp(topic, n)] if position is None else position
+        return start

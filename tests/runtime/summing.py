@@ -1,0 +1,58 @@
+"""A worker with one small stage, started as a process of its own by the tests of the runtime.
+
+contexts (value: 8-byte number) -> per key (count, sum) in learner-state, and every record passed on to decisions.
+"""
+
+import asyncio
+import signal
+import struct
+import sys
+from pathlib import Path
+
+import structlog
+
+from stream_workers.runtime.app import StatefulApp
+from stream_workers.runtime.settings import RuntimeSettings
+from stream_workers.runtime.topology import Stage
+
+PAIR = struct.Struct(">qq")
+
+
+class Summing:
+    def __init__(self, work):
+        self.work = work
+        self.sums = {}
+        self.dirty = set()
+
+    def apply(self, topic, records):
+        for record in records:
+            key = record.key
+            count, total = self.sums.get(key) or PAIR.unpack(self.work.state.get(key) or PAIR.pack(0, 0))
+            self.sums[key] = (count + 1, total + int.from_bytes(record.value, "big"))
+            self.dirty.add(key)
+            self.work.emit("decisions", key, record.value)
+
+    def flush(self):
+        for key in self.dirty:
+            self.work.state.put(key, PAIR.pack(*self.sums[key]))
+        self.dirty.clear()
+
+
+STAGE = Stage("summing", ("contexts",), Summing, changelog="learner-state")
+
+
+async def main(bootstrap: str, prefix: str, state_dir: str) -> None:
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    app = StatefulApp(
+        [STAGE],
+        RuntimeSettings(
+            bootstrap, "summing", Path(state_dir), prefix=prefix, checkpoint_seconds=0.3, session_timeout_seconds=6.0
+        ),
+    )
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    await app.run(stop)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))
