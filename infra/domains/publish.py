@@ -18,11 +18,11 @@ A removal is a specification of None in both topics (not a tombstone, which comp
 """
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
@@ -39,7 +39,7 @@ Key = tuple[str, str]
 _READ_TIMEOUT_S = 30.0
 _FETCH_MS = 500
 
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +170,7 @@ def _take(
         change: SpecChange = wire.decode("specs", value)
     except BadRecordError as error:
         # Everyone reads this topic from its start: one foreign record must not stop them all.
-        _log.warning("specs: the record at offset %d is passed over: %s", offset, error)
+        _log.warning("a record of specs is passed over", offset=offset, reason=error.reason, detail=error.detail)
         return
     latest[change.tenant, change.domain] = (offset, change.spec)
 

@@ -1,0 +1,248 @@
+"""`croupier domains`: check a domain file, bring it into force, see what is in force, remove a domain."""
+
+import asyncio
+import json
+import logging
+import sys
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from enum import IntEnum
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+import typer
+from rich.console import Console, RenderableType
+
+from infra.connection import VARIABLE, bootstrap_servers
+from infra.domains import tables
+from infra.domains.applied import has_members, wait_applied
+from infra.domains.file import check_file
+from infra.domains.publish import Published, apply_specs, read_latest, read_specs, remove_domain
+from schemas.domains import DomainSpec
+from schemas.errors import BrokerUnavailableError, CroupierError, SpecificationError, TopicsMismatchError
+
+app = typer.Typer(help="Check, apply, show and remove the domains of tenants.", no_args_is_help=True)
+
+#: The consumer group of the workers, after the deployment's prefix.
+WORKER_GROUP = "croupier-worker"
+
+Result = TypeVar("Result")
+
+
+class Exit(IntEnum):
+    """What the exit codes mean."""
+
+    WRONG = 1  # the file or the name is wrong; nothing was changed
+    NOT_IN_TIME = 3  # in the log, but no worker has it yet
+    NO_BROKER = 4
+
+
+File = Annotated[Path, typer.Argument(help="Domain file (TOML).", show_default=False)]
+Bootstrap = Annotated[
+    str | None, typer.Option("--bootstrap", help=f"Broker HOST:PORT; else ${VARIABLE}, else the local deployment.")
+]
+Prefix = Annotated[str, typer.Option("--prefix", envvar="CROUPIER_PREFIX", help="Prefix of the deployment's topics.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+Wait = Annotated[
+    bool | None,
+    typer.Option(
+        "--wait/--no-wait",
+        help="Wait until workers have it, or exit with 3; or do not wait. Otherwise: wait if a worker is running.",
+        show_default=False,
+    ),
+]
+Timeout = Annotated[float, typer.Option("--timeout", min=0, help="Seconds to wait for the workers.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask on a terminal.")]
+
+
+@app.command()
+def check(file: File, as_json: AsJson = False) -> None:
+    """Check a domain file without a broker; every problem is named with its line."""
+    specs = _read(file, as_json=as_json)
+    if as_json:
+        _print_json({"file": str(file), "domains": [_plain(spec) for spec in specs], "problems": []})
+        return
+    _print(tables.summary((None, spec) for spec in specs))
+    _say(f"{file} is right: {_count(len(specs), 'domain')}.")
+
+
+@app.command()
+def apply(
+    file: File,
+    wait: Wait = None,
+    timeout: Timeout = 30.0,
+    yes: Yes = False,
+    bootstrap: Bootstrap = None,
+    prefix: Prefix = "",
+    as_json: AsJson = False,
+) -> None:
+    """Bring the domains of a file into force, while workers run.  Domains not in the file stay as they are."""
+    specs = _read(file, as_json=as_json)
+    with _explained(as_json=as_json):
+        servers = bootstrap_servers(bootstrap)
+        latest = _run(read_latest(servers, prefix))
+        if not as_json:
+            _print(tables.planned(specs, latest))
+        running = ((latest.get((spec.tenant, spec.domain), (0, None))[1], spec) for spec in specs)
+        if any(old is not None and old != spec for old, spec in running):
+            _confirm("Change these domains?", yes=yes or as_json)
+        done = _run(apply_specs(servers, prefix, specs))
+        _report(done, servers, prefix, wait=wait, timeout=timeout, as_json=as_json)
+
+
+@app.command()
+def remove(
+    tenant: Annotated[str, typer.Argument(show_default=False)],
+    domain: Annotated[str, typer.Argument(show_default=False)],
+    wait: Wait = None,
+    timeout: Timeout = 30.0,
+    yes: Yes = False,
+    bootstrap: Bootstrap = None,
+    prefix: Prefix = "",
+    as_json: AsJson = False,
+) -> None:
+    """Take a domain out of force: requests for it become dead letters."""
+    with _explained(as_json=as_json):
+        servers = bootstrap_servers(bootstrap)
+        _confirm(f"Remove {tenant}/{domain}?", yes=yes or as_json)
+        done = _run(remove_domain(servers, prefix, tenant, domain))
+        _report([done], servers, prefix, wait=wait, timeout=timeout, as_json=as_json)
+
+
+@app.command()
+def show(
+    tenant: Annotated[str | None, typer.Argument(help="Only this tenant's domains.", show_default=False)] = None,
+    domain: Annotated[str | None, typer.Argument(help="Everything about this domain.", show_default=False)] = None,
+    bootstrap: Bootstrap = None,
+    prefix: Prefix = "",
+    as_json: AsJson = False,
+) -> None:
+    """Show the domains in force."""
+    with _explained(as_json=as_json):
+        in_force = _run(read_specs(bootstrap_servers(bootstrap), prefix))
+        chosen = [
+            in_force[key] for key in sorted(in_force) if key[0] == (tenant or key[0]) and key[1] == (domain or key[1])
+        ]
+        if not chosen and tenant is not None:
+            known = ", ".join("/".join(key) for key in sorted(in_force)) or "none"
+            wanted = f"tenant {tenant} has no domain {domain}" if domain else f"tenant {tenant} has no domains"
+            raise SpecificationError(f"{wanted}; in force are: {known}")
+    if as_json:
+        _print_json([{"version": version, **_plain(spec)} for version, spec in chosen])
+    elif not chosen:
+        _say("No domains are in force. Apply a file: croupier domains apply FILE")
+    elif domain is not None:
+        _print(tables.details(*chosen[0]))
+    else:
+        _print(tables.summary(chosen))
+
+
+def _read(file: Path, *, as_json: bool) -> list[DomainSpec]:
+    """The file's specifications; with problems, says them all and ends."""
+    specs, problems = check_file(file)
+    if not problems:
+        return specs
+    if as_json:
+        _print_json({"file": str(file), "domains": [], "problems": [_fields(problem) for problem in problems]})
+    else:
+        for problem in problems:
+            _complain(str(problem))
+        _complain(f"{file} has {_count(len(problems), 'problem')}; nothing was changed.")
+    raise typer.Exit(Exit.WRONG)
+
+
+def _report(
+    done: list[Published], servers: str, prefix: str, *, wait: bool | None, timeout: float, as_json: bool
+) -> None:
+    """Say where it stands and, as far as wanted, whether workers have it."""
+    if not as_json:
+        _print(tables.published(done))
+    pending = _await_workers(done, servers, prefix, wait=wait, timeout=timeout)
+    if as_json:
+        missing = None if pending is None else {(each.tenant, each.domain) for each in pending}
+        _print_json(
+            [
+                {**_fields(each), "learned": None if missing is None else (each.tenant, each.domain) not in missing}
+                for each in done
+            ]
+        )
+    elif pending is None:
+        _say("In the log. Not waited for the workers.")
+    elif not pending:
+        _say("The workers have it.")
+    else:
+        names = ", ".join(f"{each.tenant}/{each.domain}" for each in pending)
+        _say(f"In the log, but no worker has read it yet: {names}. It takes effect when one runs (croupier worker).")
+    if wait and pending:
+        raise typer.Exit(Exit.NOT_IN_TIME)
+
+
+def _await_workers(
+    done: list[Published], servers: str, prefix: str, *, wait: bool | None, timeout: float
+) -> list[Published] | None:
+    """What the workers have not taken up; None when that was not asked for."""
+    if wait is False:
+        return None
+    group = f"{prefix}{WORKER_GROUP}"
+    expected: bool = wait is True or _run(has_members(servers, group))
+    patience = timeout if expected else 0.0
+    return _run(wait_applied(servers, prefix, done, group, patience))
+
+
+def _confirm(question: str, *, yes: bool) -> None:
+    """Ask on a terminal; a script has decided already."""
+    if not yes and sys.stdin.isatty():
+        typer.confirm(question, abort=True, err=True)
+
+
+@contextmanager
+def _explained(*, as_json: bool) -> Iterator[None]:
+    """Turn the errors people can meet into a sentence and an exit code."""
+    try:
+        yield
+    except CroupierError as error:
+        _print_json({"error": str(error)}) if as_json else _complain(str(error))
+        absent = isinstance(error, BrokerUnavailableError | TopicsMismatchError)
+        raise typer.Exit(Exit.NO_BROKER if absent else Exit.WRONG) from None
+
+
+def _run(work: Coroutine[Any, Any, Result]) -> Result:
+    """Run to the end; what the Kafka client logs on the way is in our errors already."""
+    client = logging.getLogger("aiokafka")
+    level = client.level
+    client.setLevel(logging.CRITICAL)
+    try:
+        return asyncio.run(work)
+    finally:
+        client.setLevel(level)
+
+
+def _plain(spec: DomainSpec) -> dict[str, Any]:
+    plain: dict[str, Any] = msgspec.to_builtins(spec)
+    return plain
+
+
+def _fields(entry: object) -> dict[str, Any]:
+    plain: dict[str, Any] = msgspec.to_builtins(entry)
+    return plain
+
+
+def _print(renderable: RenderableType) -> None:
+    Console().print(renderable)
+
+
+def _say(text: str) -> None:
+    Console().print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _complain(text: str) -> None:
+    Console(stderr=True).print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _print_json(value: object) -> None:
+    typer.echo(json.dumps(value, ensure_ascii=False))
+
+
+def _count(number: int, words: str) -> str:
+    return f"{number} {words}" if number == 1 else f"{number} {words}s"

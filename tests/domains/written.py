@@ -1,0 +1,88 @@
+"""Specifications as a person would write them, and all that may be written: the inverse of `infra.domains.file`."""
+
+import json
+from collections.abc import Iterable
+
+from hypothesis import strategies as st
+
+from schemas.domains import Arm, Budget, Component, DomainSpec, LearnerSpec
+
+
+def to_toml(specs: Iterable[DomainSpec]) -> str:
+    return "\n".join(_domain(spec) for spec in specs)
+
+
+def _domain(spec: DomainSpec) -> str:
+    lines = [
+        "[[domain]]",
+        f"tenant = {_value(spec.tenant)}",
+        f"name = {_value(spec.domain)}",
+        f'horizon = "{spec.horizon_ms}ms"',
+    ]
+    plain = ("features", "ends", "default_reward", "exploration_minimum", "forgetting", "content_features")
+    lines += [f"{field} = {_value(getattr(spec, field))}" for field in plain]
+    for arm in spec.arms:
+        lines += ["[[domain.arms]]", f"name = {_value(arm.name)}"]
+        lines += [f"price = {_value(arm.price)}", f"enabled = {_value(arm.enabled)}"]
+    for name, part in spec.reward.items():
+        lines.append(f"[domain.reward.{_value(name)}]")
+        lines += [f"{field} = {_value(getattr(part, field))}" for field in Component.__struct_fields__]
+    lines += ["[domain.champion]", *_learner(spec.champion)]
+    for learner in spec.challengers:
+        lines += ["[[domain.challengers]]", *_learner(learner)]
+    if spec.budget is not None:
+        lines += ["[domain.budget]", f"cost_per_request = {_value(spec.budget.cost_per_request)}"]
+    return "\n".join(lines) + "\n"
+
+
+def _learner(learner: LearnerSpec) -> list[str]:
+    params = ", ".join(f"{_value(key)} = {_value(value)}" for key, value in learner.params.items())
+    return [f"name = {_value(learner.name)}", f"kind = {_value(learner.kind)}", f"params = {{ {params} }}"]
+
+
+def _value(value: object) -> str:
+    return repr(value) if isinstance(value, float) else json.dumps(value)
+
+
+names = st.builds("{}{}".format, st.sampled_from("aZ0"), st.text("bY1_.:/@+-", max_size=6))
+_shares = st.floats(0, 1)
+_prices = st.floats(0.001, 100)
+_components = st.builds(
+    Component, weight=st.floats(0.01, 100), worst=st.floats(-1e6, 0), best=st.floats(1, 1e6), required=st.booleans()
+)
+
+
+@st.composite
+def specs(draw: st.DrawFn) -> DomainSpec:
+    """Any valid specification (learner kinds without numeric parameters: the registry's tests try those)."""
+    arms = tuple(
+        Arm(name, draw(_prices), enabled=index == 0 or draw(st.booleans()))
+        for index, name in enumerate(draw(st.lists(names, min_size=1, max_size=6, unique=True)))
+    )
+    learner_names = draw(st.lists(names, min_size=1, max_size=4, unique=True))
+    learners = [
+        LearnerSpec(name, "fixed", {"arm": draw(st.sampled_from(arms)).name})
+        if draw(st.booleans())
+        else LearnerSpec(name, draw(st.sampled_from(["uniform", "doubly_robust"])))
+        for name in learner_names
+    ]
+    reward = draw(st.dictionaries(names, _components, min_size=1, max_size=4))
+    budget = draw(st.none() | st.floats(100, 1000).map(Budget))
+    if budget is not None:
+        reward["cost"] = Component(weight=0.0, worst=1.0, best=0.0)
+    return DomainSpec(
+        tenant=draw(names),
+        domain=draw(names),
+        features=draw(st.integers(0, 1024)),
+        arms=arms,
+        reward=reward,
+        champion=learners[0],
+        challengers=tuple(learners[1:]),
+        horizon_ms=draw(st.integers(100, 30 * 24 * 3600 * 1000)),
+        ends="required" if any(part.required for part in reward.values()) and draw(st.booleans()) else "all",
+        default_reward=draw(_shares),
+        exploration_minimum=draw(st.floats(0, 1, exclude_min=True)),
+        forgetting=draw(st.floats(0.9, 1, exclude_min=True)),
+        budget=budget,
+        content_features=draw(st.booleans()),
+    )
