@@ -77,8 +77,8 @@ def _check_present(names: Collection[str], bootstrap_servers: str, prefix: str) 
     absent = [name for name in wanted if name not in names]
     if absent:
         raise TopicsMismatchError(
-            f"the broker at {bootstrap_servers} has no topic {', '.join(absent)}; expected those of a deployment with the "
-            f"prefix {prefix!r}. Create them with `croupier topics create`, or give the prefix it runs with"
+            f"the broker at {bootstrap_servers} has no topic {', '.join(absent)}; expected those of a deployment with "
+            f"the prefix {prefix!r}. Create them with `croupier topics create`, or give the prefix it runs with"
         )
 
 

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from .content import content
 from .shape import SHAPES, shape
 
-#: Enough to tell tasks apart; a learner's state grows with the square of the number of features.
-CONTENT_DIMENSIONS = 32
+#: Tells tasks apart; more dimensions took longer to learn than they brought in a few thousand interactions, and a
+#: learner's state grows with the square of the number of features.
+CONTENT_DIMENSIONS = 16
 
 
 class Feature(NamedTuple):
@@ -23,8 +24,8 @@ class Feature(NamedTuple):
 class TextFeatures:
     """Makes feature vectors of texts; without content the vector has only the content-free part.
 
-    >>> TextFeatures(content=False).size, TextFeatures(content=True, dimensions=32).size
-    (17, 49)
+    >>> TextFeatures(content=False).size, TextFeatures(content=True).size
+    (17, 33)
     >>> TextFeatures(content=False)("How many?")[:2].round(3).tolist()
     [0.057, 0.009]
     """
