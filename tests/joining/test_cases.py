@@ -96,6 +96,18 @@ def test_rewards_after_the_end_are_told_apart_until_the_decision_is_forgotten() 
     assert len(joiner.emitted) == 1
 
 
+def test_held_rewards_are_told_apart_as_if_they_had_come_after_their_decision() -> None:
+    """Of several rewards read before their decision the first completes it, and the others are what they are then."""
+    joiner = Joiner()
+    for at, event in [(99, reward()), (100, reward()), (101, reward(thumbs=1.0)), (102, reward()), (111, reward())]:
+        joiner.append("rewards", at, event)
+    joiner.append("decisions", 100, decision())
+    (outcome,) = outcomes(joiner)
+    assert (outcome.ended, outcome.ended_at_ms, outcome.observations) == ("complete", 100, {"success": 1.0})
+    kinds = ("joined", "early", "duplicate", "surplus", "late")
+    assert [joiner.count(f"rewards_{kind}") for kind in kinds] == [1, 1, 2, 1, 1]
+
+
 def test_an_id_can_be_used_again_once_it_is_forgotten_even_while_rewards_lag() -> None:
     """Two decisions of one id, far apart, are both open while rewards lag behind, and each gets its own reward."""
     joiner = Joiner()
