@@ -32,8 +32,8 @@ class Container:
 
 def engine_answers(progress: Progress) -> bool:
     """Whether a Docker engine can be used; says why not."""
-    import docker
-    from docker.errors import DockerException
+    import docker  # type: ignore[import-untyped]
+    from docker.errors import DockerException  # type: ignore[import-untyped]
 
     try:
         client = docker.from_env(timeout=_ENGINE_TIMEOUT_SECONDS)
@@ -70,7 +70,8 @@ def start(port: int | None, progress: Progress) -> Container:
     except (DockerException, OSError) as error:
         _discard(container)
         raise BrokerUnavailableError(
-            f"Docker answers but cannot run {IMAGE}: {error}. Mend that, or start Kafka on the JVM instead (how='local')."
+            f"Docker answers but cannot run {IMAGE}: {error}. Mend that, or stop Docker to have Kafka started on "
+            "the JVM."
         ) from error
     except BaseException:
         _discard(container)

@@ -13,7 +13,7 @@ import shutil
 import tempfile
 import threading
 import tomllib
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -86,9 +86,9 @@ def ensure_jars(progress: Progress, *, cache: Path | None = None, lockfile: Path
     cache = cache or cache_directory()
     directory = cache / "kafka" / KAFKA_VERSION
     paths = tuple(directory / jar.filename for jar in jars)
-    if not any(_damaged(directory, jar) for jar in jars):
-        return paths
     try:
+        if not any(_damaged(directory, jar) for jar in jars):
+            return paths
         with exclusive(
             cache / "kafka" / "download.lock", progress, "Another process is downloading Kafka; waiting for it"
         ):
@@ -120,9 +120,8 @@ def _download(jars: list[Jar], directory: Path, progress: Progress) -> None:
     for leftover in directory.glob(".download-*"):  # of a process that was killed; we hold the lock
         shutil.rmtree(leftover, ignore_errors=True)
     mirror = os.environ.get(REPOSITORY_VARIABLE)
-    progress(
-        f"Downloading Apache Kafka {KAFKA_VERSION} from {mirror or 'Maven Central'} ({len(jars)} files, about 40 MB, once)"
-    )
+    origin = mirror or "Maven Central"
+    progress(f"Downloading Apache Kafka {KAFKA_VERSION} from {origin} ({len(jars)} files, about 40 MB, once)")
     from jgo.maven import MavenContext  # heavy, and only needed to download
 
     with contextlib.ExitStack() as stack:
@@ -143,7 +142,7 @@ def _download(jars: list[Jar], directory: Path, progress: Progress) -> None:
 
         futures = [pool.submit(fetch, jar) for jar in jars]
         try:
-            for number, future in enumerate(futures, start=1):
+            for number, future in enumerate(as_completed(futures), start=1):
                 jar = future.result()
                 progress(f"  [{number}/{len(jars)}] {jar.coordinate}")
         finally:

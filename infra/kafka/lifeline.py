@@ -40,7 +40,10 @@ def main(arguments: list[str]) -> int:
     parent = os.getppid()
     # The program writes to standard error, which the parent made a log file; standard output is the channel.
     program = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=sys.stderr, preexec_fn=functools.partial(_die_with, os.getpid())
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=sys.stderr,
+        preexec_fn=functools.partial(_die_with, os.getpid()),  # noqa: PLW1509  there is one thread yet
     )
     signal.signal(signal.SIGTERM, lambda *_: program.terminate())
     _say(f"started {program.pid}")

@@ -1,6 +1,7 @@
 """A single-node Apache Kafka on this machine's JVM: format once, start, stop, and leave nothing behind."""
 
 import base64
+import contextlib
 import fcntl
 import os
 import secrets
@@ -25,14 +26,20 @@ START_TIMEOUT_SECONDS = 90.0
 _STOP_TIMEOUT_SECONDS = 45.0
 _LOCK_TIMEOUT_SECONDS = 20.0
 _POLL_SECONDS = 0.05
+_PORT_TRIES = 3
 _LOG_TAIL_LINES = 30
-#: Serial GC idles cheapest and starts fastest on few cores; the JIT is left whole, because benchmarks run on this broker.
+#: Serial GC costs least on few cores; the JIT is left whole, because benchmarks run on this broker.
 _JVM = ("-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError", "-Djava.awt.headless=true")
+_FORMAT_JVM = ("-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 _LOGGING = (
     "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
     "-Dorg.slf4j.simpleLogger.showDateTime=true",
     "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSXXX",
 )
+
+
+class _PortTakenError(BrokerUnavailableError):
+    """Another program took a port between our looking and the broker's binding."""
 
 
 class LocalBroker:
@@ -47,6 +54,7 @@ class LocalBroker:
         self.port = port
         self.pid: int | None = None
         self._chosen = port is not None
+        self._served = False  # once clients know the port, it stays
         self._progress = progress
         self._temporary = temporary
         self._lifeline: subprocess.Popen[bytes] | None = None
@@ -59,14 +67,17 @@ class LocalBroker:
         try:
             self.data_dir.mkdir(parents=True, exist_ok=True)
             with self._lock() as lock:
-                self._start_locked(java, classpath, lock)
+                for _ in range(_PORT_TRIES - 1):
+                    with contextlib.suppress(_PortTakenError):
+                        return self._start_locked(java, classpath, lock)
+                return self._start_locked(java, classpath, lock)
         except OSError as error:
             raise BrokerUnavailableError(
                 f"Kafka cannot be started on {self.data_dir}: {error}. Name a directory with space that you can write."
             ) from error
 
     def _start_locked(self, java: Path, classpath: str, lock: IO[str]) -> None:
-        if self.port is None:
+        if self.port is None or not (self._chosen or self._served):
             self.port = ports.free_port()
         elif not ports.is_free(self.port):
             raise BrokerUnavailableError(
@@ -83,6 +94,7 @@ class LocalBroker:
         command = [str(java), *_JVM, *_LOGGING, "-cp", classpath, "kafka.Kafka", str(properties)]
         self._spawn(command, lock)
         self._wait_until_ready()
+        self._served = True
         self._progress(
             f"Kafka {KAFKA_VERSION} serves on 127.0.0.1:{self.port} after {time.monotonic() - began:.1f} s "
             f"(process {self.pid}, data in {self.data_dir})"
@@ -129,15 +141,9 @@ class LocalBroker:
             properties = Path(staging) / "server.properties"
             formatted = Path(staging) / "kafka"
             properties.write_text(render(server_properties(formatted, 1, 2)))
-            arguments = ["format", "--cluster-id", cluster_id, "--config", str(properties)]
-            done = subprocess.run(
-                [str(java), "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", *_LOGGING, "-cp", classpath]
-                + ["kafka.tools.StorageTool", *arguments],
-                capture_output=True,
-                text=True,
-                check=False,
-                stdin=subprocess.DEVNULL,
-            )
+            command = [str(java), *_FORMAT_JVM, *_LOGGING, "-cp", classpath, "kafka.tools.StorageTool", "format"]
+            command += ["--cluster-id", cluster_id, "--config", str(properties)]
+            done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
             if done.returncode != 0:
                 tail = "\n".join((done.stdout + done.stderr).splitlines()[-_LOG_TAIL_LINES:])
                 raise BrokerUnavailableError(
@@ -156,6 +162,7 @@ class LocalBroker:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=output,
+                bufsize=0,  # a command that nobody hears must not fail again when the pipe is closed
                 pass_fds=(lock.fileno(),),
                 start_new_session=True,  # Ctrl-C is for us: the broker stays until the workers have stopped
             )
@@ -186,8 +193,8 @@ class LocalBroker:
         lines = (self.data_dir / "server.log").read_text(errors="replace").splitlines()
         text = "\n".join(lines)
         if "Address already in use" in text:
-            what = f"{what}: a port was taken by another program meanwhile; try again"
-        elif "No space left on device" in text:
+            return _PortTakenError(f"{what}: port {self.port} was taken by another program meanwhile. Try again.")
+        if "No space left on device" in text:
             what = f"{what}: the disk of {self.data_dir} is full; free some space or name another data directory"
         elif "Could not reserve enough space" in text or "insufficient memory" in text.lower():
             what = f"{what}: there is not enough memory (about 600 MB are needed)"

@@ -1,5 +1,6 @@
 """Create a deployment's topics from `schemas.topics`, and refuse to run on topics that differ from it."""
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 _REPLICAS = 3
 _REQUEST_TIMEOUT_MS = 30_000
+_POLL_SECONDS = 0.02
 
 
 async def create_topics(bootstrap_servers: str, *, prefix: str = "", partitions: int = DEFAULT_PARTITIONS) -> list[str]:
@@ -23,14 +25,26 @@ async def create_topics(bootstrap_servers: str, *, prefix: str = "", partitions:
 
     partitions: of each keyed topic, a power of two up to 1,024.  Every topic gets min(3, brokers) replicas; with three,
     two must have a record before it is acknowledged, so that one broker may be lost without losing a decision.
+    TopicsMismatchError: another number was asked for than the topics that exist have; nothing is created.
     """
     if problem := _partitions_problem(partitions):
         raise TopicsMismatchError(f"Topics cannot have {partitions} partitions: {problem}")
     async with _admin(bootstrap_servers) as admin:
-        existing = set(await admin.list_topics())
+        existing = {each["topic"]: len(each["partitions"]) for each in await admin.describe_topics()}
         missing = [topic for topic in ALL if full_name(topic, prefix) not in existing]
         if not missing:
             return []
+        others = {
+            existing[name]
+            for topic in ALL
+            if topic.partitions == "keyed" and (name := full_name(topic, prefix)) in existing
+        } - {partitions}
+        if others:
+            raise TopicsMismatchError(
+                f"There are keyed topics with {' and '.join(map(str, sorted(others)))} partitions, and {partitions} "
+                "were asked for: nothing was created, since all must have the same number. Ask for that number: "
+                f"croupier topics create --partitions {min(others)}"
+            )
         replicas = min(_REPLICAS, len((await admin.describe_cluster())["brokers"]))
         durable = {"min.insync.replicas": str(max(1, replicas - 1))}
         new = [
@@ -52,7 +66,22 @@ async def create_topics(bootstrap_servers: str, *, prefix: str = "", partitions:
                 refused.append(f"{name}: {error.__name__} {' '.join(str(each) for each in message if each)}")
         if refused:
             raise TopicsMismatchError("The broker refused to create topics: " + "; ".join(refused))
+        await _visible(admin, {topic.name for topic in new})
         return created
+
+
+async def _visible(admin: Any, names: set[str]) -> None:
+    """Wait until the brokers serve the topics: creation is acknowledged by the controller, before they know."""
+    async with asyncio.timeout(_REQUEST_TIMEOUT_MS / 1000):
+        while True:
+            served = {
+                each["topic"]
+                for each in await admin.describe_topics()
+                if each["partitions"] and all(partition["leader"] >= 0 for partition in each["partitions"])
+            }
+            if names <= served:
+                return
+            await asyncio.sleep(_POLL_SECONDS)
 
 
 async def check_topics(bootstrap_servers: str, *, prefix: str = "") -> int:
@@ -107,15 +136,15 @@ def _uneven(keyed: Mapping[str, int]) -> Iterable[str]:
     for count, members in groups.items():
         if problem := _partitions_problem(count):
             yield (
-                f"{', '.join(members)}: found {count} partitions; {problem}. Partitions cannot be removed: delete these "
-                "topics and run `croupier topics create`, or use another prefix"
+                f"{', '.join(members)}: found {count} partitions; {problem}. Partitions cannot be removed: delete "
+                "these topics and run `croupier topics create`, or use another prefix"
             )
     if len(groups) > 1:
         found = "; ".join(f"{count}: {', '.join(members)}" for count, members in sorted(groups.items()))
         yield (
-            f"keyed topics must all have the same number of partitions, so that a tenant's records meet; found {found}. "
-            f"Raise the others to {max(groups)} with kafka-topics.sh --alter --partitions while nothing runs, or delete "
-            "them and run `croupier topics create`"
+            f"keyed topics must all have the same number of partitions, so that a tenant's records meet; found "
+            f"{found}. Raise the others to {max(groups)} with kafka-topics.sh --alter --partitions while nothing runs, "
+            "or delete them and run `croupier topics create`"
         )
 
 
@@ -166,8 +195,8 @@ async def _admin(bootstrap_servers: str) -> "AsyncIterator[Any]":
         yield admin
     except (KafkaError, OSError, TimeoutError) as error:
         raise BrokerUnavailableError(
-            f"Kafka at {bootstrap_servers} does not answer ({type(error).__name__}: {error}). Start it (`croupier up`) or "
-            "set KAFKA_BOOTSTRAP_SERVERS to one that runs."
+            f"Kafka at {bootstrap_servers} does not answer ({type(error).__name__}: {error}). Start it (`croupier up`) "
+            "or set KAFKA_BOOTSTRAP_SERVERS to one that runs."
         ) from error
     finally:
         await admin.close()
