@@ -1,0 +1,25 @@
+"""How numerical kernels are compiled: once, into numba's cache, without the shortcuts that change results."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from numba import njit
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def kernel(*signature: str) -> Callable[[F], F]:
+    """Decorator for a kernel.
+
+    With a signature it compiles when its module is imported (and is read from the cache from then on), so that no
+    record ever waits for a compiler and a wrong dtype or layout is an error instead of another compilation.
+    Without one it is a part of other kernels.  `fastmath` stays off: it drops NaN checks and reorders sums, and states
+    must be equal bit for bit.
+    """
+    options = {"cache": True, "error_model": "numpy", "fastmath": False}
+
+    def compiled(function: F) -> F:
+        result: F = njit(signature[0], **options)(function) if signature else njit(**options)(function)
+        return result
+
+    return compiled

@@ -1,0 +1,66 @@
+"""What a policy's parameters may be: declared as data by each kind, checked and completed here."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from schemas.errors import SpecificationError
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter.  default None: it must be given.  Numbers lie in [low, high]; text (type str) names an arm."""
+
+    name: str
+    type: type[float] | type[int] | type[str]
+    default: float | str | None
+    meaning: str
+    low: float = 0.0
+    high: float = math.inf
+
+    @property
+    def expected(self) -> str:
+        """What a value must be, in words."""
+        if self.type is str:
+            return "the name of an arm"
+        noun = "a whole number" if self.type is int else "a number"
+        return f"{noun} from {self.low:g} to {self.high:g}" if self.high < math.inf else f"{noun}, {self.low:g} or more"
+
+    def accepts(self, value: object) -> bool:
+        """Whether the value is of the type and in the range."""
+        if self.type is str:
+            return isinstance(value, str)
+        if isinstance(value, bool) or not isinstance(value, float | int) or not math.isfinite(value):
+            return False
+        return self.low <= value <= self.high and (self.type is float or float(value).is_integer())
+
+
+def complete(
+    kind: str,
+    declared: Sequence[Parameter],
+    params: Mapping[str, float | str],
+    arms: Sequence[str] | None = None,
+) -> dict[str, float | str]:
+    """Given parameters and defaults.  SpecificationError names parameter, value and what was expected.
+
+    arms: the domain's, when known: a parameter that names one must name one of these.
+    """
+    known = {each.name: each for each in declared}
+    for name, value in params.items():
+        if name not in known:
+            names = ", ".join(known) or "none"
+            raise SpecificationError(f"{kind} has no parameter {name!r} (given {value!r}); its parameters: {names}")
+        parameter = known[name]
+        if not parameter.accepts(value):
+            raise SpecificationError(f"{kind}: parameter {name} is {value!r}; expected {parameter.expected}")
+        if parameter.type is str and arms is not None and value not in arms:
+            raise SpecificationError(
+                f"{kind}: parameter {name} is {value!r}; expected the name of an arm of the domain: {', '.join(arms)}"
+            )
+    completed: dict[str, float | str] = {}
+    for each in declared:
+        value = params.get(each.name, each.default)
+        if value is None:
+            raise SpecificationError(f"{kind}: parameter {each.name} is missing; expected {each.expected}")
+        completed[each.name] = value
+    return completed

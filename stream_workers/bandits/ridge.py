@@ -1,0 +1,125 @@
+"""Ridge regression one row at a time: theta and the inverse P of (ridge I + sum of x x'), by Sherman-Morrison.
+
+Sums run in a fixed order, without BLAS, and P stays symmetric to the last bit (its updates are products s_i s_j), so
+that its upper triangle is all of it.  float32 would lose positive definiteness.
+"""
+
+import math
+
+import numpy as np
+
+from .kernel import kernel
+
+#: A slept-through arm's covariance grows at most this much at once; more would cost precision and change nothing.
+LEAST_WEIGHT = 1e-3
+#: Coordinates are pulled back to the prior's variance when forgetting has let them grow to this multiple of it.
+WIND_UP = 2.0
+
+
+@kernel()
+def dot(a, b):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Sum of a_i b_i in a fixed order, in four lanes."""
+    n = a.shape[0]
+    s0 = 0.0
+    s1 = 0.0
+    s2 = 0.0
+    s3 = 0.0
+    i = 0
+    while i + 3 < n:
+        s0 += a[i] * b[i]
+        s1 += a[i + 1] * b[i + 1]
+        s2 += a[i + 2] * b[i + 2]
+        s3 += a[i + 3] * b[i + 3]
+        i += 4
+    while i < n:
+        s0 += a[i] * b[i]
+        i += 1
+    return (s0 + s1) + (s2 + s3)
+
+
+@kernel()
+def product(P, x, y):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Write y = P x; return x' P x."""
+    y[:] = 0.0
+    m = x.shape[0]
+    for i in range(m):
+        xi = x[i]
+        if xi != 0.0:
+            for j in range(m):
+                y[j] += P[i, j] * xi
+    return dot(x, y)
+
+
+@kernel()
+def shrink(P, y, factor) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+    """P -= factor y y', keeping P exactly symmetric.  Overwrites y."""
+    s = math.sqrt(factor)
+    m = y.shape[0]
+    for i in range(m):
+        y[i] *= s
+    for i in range(m):
+        yi = y[i]
+        for j in range(m):
+            P[i, j] -= yi * y[j]
+
+
+@kernel()
+def reset(P, ridge) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+    """P = I / ridge, the prior."""
+    P[:] = 0.0
+    for i in range(P.shape[0]):
+        P[i, i] = 1.0 / ridge
+
+
+@kernel()
+def gain(P, x, ridge, y):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Take the row x into P; write y = P x of before and return 1 / (1 + x' P x): theta moves by that times y times error.
+
+    Should rounding ever have made P indefinite, it restarts from the prior (theta is not touched).
+    """
+    v = product(P, x, y)
+    if not v >= 0.0:
+        reset(P, ridge)
+        v = product(P, x, y)
+    return 1.0 / (1.0 + v)
+
+
+@kernel()
+def forget(P, theta, weight, ridge, y) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+    """Give the past `weight` (0..1) of its weight.  theta: (m,) or (K, m), all with covariance P.
+
+    Dividing P by the weight alone lets a direction without data wind up for ever.  A coordinate whose variance has
+    passed WIND_UP times the prior's gets a pseudo-observation of 0 that brings it back to the prior's: the prior's
+    share of the evidence, given back when it is needed.
+    """
+    m = P.shape[0]
+    inverse = 1.0 / max(weight, LEAST_WEIGHT)
+    for i in range(m):
+        for j in range(m):
+            P[i, j] *= inverse
+    for c in range(m):
+        if P[c, c] * ridge > WIND_UP:
+            evidence = ridge - 1.0 / P[c, c]
+            factor = evidence / (1.0 + evidence * P[c, c])
+            for i in range(m):
+                y[i] = P[c, i]
+            for a in range(theta.shape[0]):
+                pull = factor * theta[a, c]
+                for i in range(m):
+                    theta[a, i] -= pull * y[i]
+            shrink(P, y, factor)
+
+
+def triangle(P: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+    """Upper triangles of (K, m, m) as (K, m (m + 1) / 2)."""
+    rows, columns = np.triu_indices(P.shape[-1])
+    return np.ascontiguousarray(P[:, rows, columns])
+
+
+def square(packed: np.ndarray, m: int) -> np.ndarray:  # type: ignore[type-arg]
+    """Inverse of `triangle`."""
+    rows, columns = np.triu_indices(m)
+    P = np.empty((packed.shape[0], m, m))
+    P[:, rows, columns] = packed
+    P[:, columns, rows] = packed
+    return P

@@ -1,0 +1,259 @@
+"""All that is learned for one tenant's domain: champion, challengers, what each is worth, the budget's multiplier.
+
+The state is a function of the specifications and outcomes it was given, in order, bit for bit, however they were
+batched.  `decide` only reads it.
+"""
+
+import struct
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple, Self
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.domains import DomainSpec, LearnerSpec
+from schemas.errors import SpecificationError
+from schemas.events import Outcome
+
+from ..bandits.exploration import sample
+from ..bandits.pacer import pace, pace_for
+from ..bandits.packing import pack, unpack
+from ..bandits.policy import Batch, Policy, Setting
+from ..bandits.registry import KINDS, check_params, make
+from ..evaluation.confidence import Interval
+from ..evaluation.progressive import Progressive
+from .outcomes import check, columns
+
+__all__ = ["Choices", "DomainState", "check"]
+
+_HEADER: Final = struct.Struct("<4sH")
+_MAGIC: Final = b"CRPD"
+_FORMAT: Final = 1
+
+#: What share of its weight the past keeps when the reward is redefined: the learned models are a start, no more.
+REDEFINED_WEIGHT: Final = 0.1
+
+
+class Choices(NamedTuple):
+    """Decisions of n requests."""
+
+    arm: NDArray[np.int64]  # (n,) index into spec.arms; -1: no arm is eligible
+    propensities: NDArray[np.float32]  # (n, K) 0 where not eligible; what the arm was drawn from
+    scores: NDArray[np.float32]  # (n, K) estimated reward less lambda * price
+
+
+class _Stored(msgspec.Struct, array_like=True):
+    spec: DomainSpec
+    version: int
+    lambda_: float
+    counts: dict[str, int]
+    policies: list[bytes]  # the champion's first, then the challengers' in the specification's order
+    evaluation: bytes
+
+
+class DomainState:
+    """What is learned.  Its memory and bytes are those of its policies (see each) and 24 (P + 3 K) for evaluation."""
+
+    spec: DomainSpec
+    version: int
+
+    def __init__(self, spec: DomainSpec, version: int) -> None:
+        """SpecificationError if a policy's parameters or names are wrong."""
+        _check_policies(spec)
+        self._take(spec, version)
+        self._lambda = 0.0
+        self._counts = {"outcomes": 0, "complete": 0, "removed_arm": 0, "costs": 0}
+        self._policies: list[Policy] = [make(each.kind, _setting(spec, each)) for each in _learners(spec)]
+        self._evaluation = Progressive(tuple(each.name for each in _learners(spec)), tuple(self._index))
+
+    def _take(self, spec: DomainSpec, version: int) -> None:
+        self.spec = spec
+        self.version = version
+        self._index = {arm.name: i for i, arm in enumerate(spec.arms)}
+        self._enabled = np.array([arm.enabled for arm in spec.arms], np.bool_)
+        self._prices = np.array([arm.price for arm in spec.arms], np.float64)
+        budget = spec.budget.cost_per_request if spec.budget else None
+        self._pace = pace_for(budget, self._prices[self._enabled])
+
+    @property
+    def champion(self) -> Policy:
+        """The policy that acts."""
+        return self._policies[0]
+
+    def apply_spec(self, spec: DomainSpec, version: int) -> None:
+        """Go on under another specification, keeping what was learned wherever it still means something.
+
+        Arms are matched by name; policies by name, kind and number of features (a challenger that becomes champion
+        brings what it learned).  Estimates of value go on for policies whose parameters are the same and start over
+        when the reward is redefined, which also leaves the policies REDEFINED_WEIGHT of their evidence.
+        SpecificationError (nothing changed) if a policy's parameters or names are wrong.
+        """
+        _check_policies(spec)
+        old = self.spec
+        redefined = (spec.reward, spec.default_reward) != (old.reward, old.default_reward)
+        before = {each.name: (each, policy) for each, policy in zip(_learners(old), self._policies, strict=True)}
+        policies, kept = [], set()
+        for each in _learners(spec):
+            setting = _setting(spec, each)
+            known, policy = before.get(each.name, (None, None))
+            if known is None or policy is None or known.kind != each.kind or old.features != spec.features:
+                policies.append(make(each.kind, setting))
+                continue
+            policy.rearrange(setting, REDEFINED_WEIGHT if redefined else 1.0)
+            policies.append(policy)
+            if known.params == each.params:
+                kept.add(each.name)
+        self._take(spec, version)
+        self._policies = policies
+        self._lambda = min(self._lambda, self._pace.ceiling)
+        self._evaluation = self._evaluation.rearrange(
+            tuple(each.name for each in _learners(spec)), tuple(self._index), frozenset(kept), restart=redefined
+        )
+
+    def decide(
+        self, features: NDArray[np.float32], eligible: NDArray[np.bool_] | None, draws: NDArray[np.float64]
+    ) -> Choices:
+        """Choose for n requests; changes nothing.
+
+        features: (n, d) finite; eligible: (n, K), narrows the enabled arms, None: all enabled; draws: (n,) uniform in
+        [0, 1) (`bandits.randomness`).  The arm is drawn by inverse CDF over exactly the float32 that are logged.
+        """
+        n, K = len(features), len(self.spec.arms)
+        allowed = np.empty((n, K), np.bool_)
+        allowed[:] = self._enabled
+        if eligible is not None:
+            allowed &= eligible
+        rows = np.require(features, np.float32, ["C", "W"])
+        probabilities, estimates = self.champion.distribution(rows, allowed, self._prices, self._lambda)
+        if estimates is None:
+            estimates = np.broadcast_to(self._evaluation.arm_means(), (n, K))
+        propensities = probabilities.astype(np.float32)
+        arm = np.empty(n, np.int64)
+        sample(propensities, np.require(draws, np.float64, ["C", "W"]), arm)
+        return Choices(arm, propensities, (estimates - self._lambda * self._prices).astype(np.float32))
+
+    def learn(self, outcomes: Sequence[Outcome]) -> None:
+        """Learn outcomes in log order; each must have passed `check`.
+
+        An outcome whose arm was removed since teaches only the budget, and is counted.
+        """
+        if not outcomes:
+            return
+        data = columns(outcomes, self.spec, self._index)
+        lambdas = np.empty(len(outcomes))
+        self._lambda = pace(self._lambda, data.costs, *self._pace, lambdas)
+        there = data.chosen >= 0
+        counts = self._counts
+        counts["outcomes"] += len(outcomes)
+        counts["complete"] += int(data.complete.sum())
+        counts["costs"] += int((~np.isnan(data.costs)).sum())
+        if not there.all():
+            counts["removed_arm"] += int((~there).sum())
+            data = type(data)(*(column[there] for column in data))
+            lambdas = lambdas[there]
+            if not len(lambdas):
+                return
+        batch = Batch(data.features, data.eligible, data.chosen, data.propensity, data.reward, self._prices, lambdas)
+        thought = [policy.update(batch) for policy in self._policies]
+        probabilities = np.stack([each for each, _ in thought])
+        self._evaluation.update(probabilities, thought[0][1], data.eligible, data.chosen, data.propensity, data.reward)
+
+    def report(self) -> dict[str, Any]:
+        """Plain data for status and explanations: counts, lambda, and values with 95% time-uniform intervals."""
+        evaluation = self._evaluation
+        best, advantage = evaluation.best_arm(), evaluation.advantage()
+        return {
+            "tenant": self.spec.tenant,
+            "domain": self.spec.domain,
+            "version": self.version,
+            "counts": dict(self._counts),
+            "lambda": self._lambda,
+            "policies": [
+                {
+                    "name": each.name,
+                    "kind": each.kind,
+                    "role": "challenger" if i else "champion",
+                    "value": _plain(evaluation.value(each.name)),
+                    "clipped": int(evaluation.clipped[i]),
+                }
+                for i, each in enumerate(_learners(self.spec))
+            ],
+            "arms": [
+                {
+                    "name": arm.name,
+                    "enabled": arm.enabled,
+                    "price": arm.price,
+                    "decisions": int(evaluation.acted[a, 0]),
+                    "mean_reward": float(evaluation.acted[a, 1]) if evaluation.acted[a, 0] else None,
+                    "value": _plain(evaluation.arm_value(a)),
+                }
+                for a, arm in enumerate(self.spec.arms)
+            ],
+            "best_fixed": None if best is None else self.spec.arms[best].name,
+            "champion_less_best_fixed": None if advantage is None else _plain(advantage),
+        }
+
+    def to_bytes(self) -> bytes:
+        """A function of the logical state alone."""
+        stored = _Stored(
+            self.spec,
+            self.version,
+            self._lambda,
+            self._counts,
+            [policy.to_bytes() for policy in self._policies],
+            pack(self._evaluation.arrays()),
+        )
+        return _HEADER.pack(_MAGIC, _FORMAT) + msgspec.msgpack.encode(stored)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """The state that `to_bytes` was called on; ValueError if these bytes are no such state."""
+        magic, version = _HEADER.unpack_from(data) if len(data) >= _HEADER.size else (b"", 0)
+        if magic != _MAGIC or version != _FORMAT:
+            raise ValueError(
+                f"a domain's state begins with {_MAGIC!r} and format {_FORMAT}, not with {data[: _HEADER.size]!r}; "
+                "it was written by another version or is damaged: rebuild it from the outcomes log"
+            )
+        stored = msgspec.msgpack.decode(data[_HEADER.size :], type=_Stored)
+        state = cls(stored.spec, stored.version)
+        state._lambda, state._counts = stored.lambda_, stored.counts
+        state._policies = [
+            KINDS[each.kind].policy.from_bytes(raw, _setting(stored.spec, each))
+            for each, raw in zip(_learners(stored.spec), stored.policies, strict=True)
+        ]
+        state._evaluation.restore(unpack(stored.evaluation))
+        return state
+
+
+def _learners(spec: DomainSpec) -> tuple[LearnerSpec, ...]:
+    return (spec.champion, *spec.challengers)
+
+
+def _setting(spec: DomainSpec, learner: LearnerSpec) -> Setting:
+    arms = tuple(arm.name for arm in spec.arms)
+    return Setting(arms, spec.features, spec.exploration_minimum, spec.forgetting, learner.params)
+
+
+def _check_policies(spec: DomainSpec) -> None:
+    where = f"{spec.tenant}/{spec.domain}"
+    for what, names in (("arms", [arm.name for arm in spec.arms]), ("policies", [e.name for e in _learners(spec)])):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise SpecificationError(f"{where}: {what} must have names of their own; twice there: {', '.join(twice)}")
+    for each in _learners(spec):
+        try:
+            check_params(each.kind, each.params, [arm.name for arm in spec.arms])
+        except SpecificationError as error:
+            raise SpecificationError(f"{where}, policy {each.name}: {error}") from None
+
+
+def _plain(value: Interval) -> dict[str, float | int | None]:
+    """Limits that say nothing yet are None (JSON has no infinity)."""
+    finite = np.isfinite(value.upper)
+    return {
+        "n": value.n,
+        "estimate": value.estimate if value.n else None,
+        "lower": value.lower if finite else None,
+        "upper": value.upper if finite else None,
+    }

@@ -1,0 +1,89 @@
+"""Outcomes into arrays over a domain's arms of now, and the checks that come before."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.domains import DomainSpec
+from schemas.errors import BadRecordError, Reason
+from schemas.events import Outcome
+
+from .reward import reward_of
+
+#: How far logged propensities may be from a sum of 1 (float32, up to 64 arms).
+_SUM_TOLERANCE = 1e-4
+
+
+class Columns(NamedTuple):
+    """Outcomes in log order."""
+
+    features: NDArray[np.float32]  # (n, d)
+    eligible: NDArray[np.bool_]  # (n, K)
+    chosen: NDArray[np.int64]  # (n,); -1: the arm is no longer there
+    propensity: NDArray[np.float64]  # (n,)
+    reward: NDArray[np.float64]  # (n,)
+    costs: NDArray[np.float64]  # (n,) USD; NaN: not observed
+    complete: NDArray[np.bool_]  # (n,) every required component was observed
+
+
+def check(outcome: Outcome, spec: DomainSpec) -> None:
+    """BadRecordError if nothing can be learned from this outcome, saying which field is wrong.
+
+    An arm that is no longer in the specification is no error (arms are removed while decisions wait for feedback).
+    """
+    decision = outcome.decision
+    if len(decision.features) != 4 * spec.features:
+        raise BadRecordError(
+            Reason.FEATURES_LENGTH,
+            f"decision {decision.id!r} has {len(decision.features)} bytes of features; {spec.domain} has "
+            f"{spec.features} float32, {4 * spec.features} bytes",
+        )
+    features = np.frombuffer(decision.features, "<f4")
+    if not math.isfinite(features.dot(features)) and not np.isfinite(features).all():
+        raise BadRecordError(Reason.FEATURES_NOT_FINITE, f"decision {decision.id!r} has features that are not finite")
+    K = len(decision.arms)
+    if decision.choice >= K:
+        raise BadRecordError(Reason.INVALID, f"decision {decision.id!r} chose arm {decision.choice} of {K}")
+    if len(decision.propensities) != 4 * K:
+        raise BadRecordError(
+            Reason.INVALID,
+            f"decision {decision.id!r} has {len(decision.propensities)} bytes of propensities for {K} arms; "
+            f"one float32 each, {4 * K} bytes, is expected",
+        )
+    propensities = np.frombuffer(decision.propensities, "<f4").tolist()
+    if not (min(propensities) >= 0.0 and propensities[decision.choice] > 0.0):
+        raise BadRecordError(Reason.INVALID, f"decision {decision.id!r}: the chosen arm's propensity must be above 0")
+    if not abs(math.fsum(propensities) - 1.0) <= _SUM_TOLERANCE:
+        raise BadRecordError(
+            Reason.INVALID, f"decision {decision.id!r}: propensities sum to {sum(propensities)}; 1 is expected"
+        )
+    if len(set(decision.arms)) != K:
+        raise BadRecordError(Reason.INVALID, f"decision {decision.id!r} names an arm twice")
+    for name, value in outcome.observations.items():
+        if not math.isfinite(value):
+            raise BadRecordError(Reason.INVALID, f"decision {decision.id!r}: {name} is {value}; not a finite number")
+
+
+def columns(outcomes: Sequence[Outcome], spec: DomainSpec, index: dict[str, int]) -> Columns:
+    """Arrays of outcomes that passed `check`.  index: arm name to its place in spec.arms."""
+    n, K = len(outcomes), len(spec.arms)
+    features = np.frombuffer(bytearray(b"".join([each.decision.features for each in outcomes])), "<f4")
+    eligible = np.zeros((n, K), np.bool_)
+    chosen = np.empty(n, np.int64)
+    propensity, reward, costs = np.empty(n), np.empty(n), np.empty(n)
+    complete = np.empty(n, np.bool_)
+    places: dict[tuple[str, ...], list[int]] = {}
+    for i, outcome in enumerate(outcomes):
+        decision = outcome.decision
+        place = places.get(decision.arms)
+        if place is None:
+            place = places[decision.arms] = [index.get(name, -1) for name in decision.arms]
+        eligible[i, [a for a in place if a >= 0]] = True
+        chosen[i] = place[decision.choice]
+        propensity[i] = np.frombuffer(decision.propensities, "<f4", 1, 4 * decision.choice)[0]
+        reward[i], complete[i] = reward_of(spec, outcome.observations)
+        costs[i] = outcome.observations.get("cost", math.nan)
+    return Columns(features.reshape(n, spec.features), eligible, chosen, propensity, reward, costs, complete)
