@@ -122,6 +122,32 @@ def test_an_id_can_be_used_again_once_it_is_forgotten_even_while_rewards_lag() -
     assert outcomes(joiner)[1].decision_offset == 2
 
 
+@pytest.mark.parametrize("second_is_known", [True, False])
+def test_a_reward_in_reach_of_two_decisions_of_one_id_is_the_first_one_s(second_is_known) -> None:
+    """Late for the first, early for the second: it is late, whether or not the second had been read before it."""
+    joiner = Joiner()
+    steps = [("decisions", 100), ("rewards", 150), ("decisions", 161)]
+    if second_is_known:
+        steps[1:] = reversed(steps[1:])
+    for topic, at in steps:
+        joiner.append(topic, at, decision() if topic == "decisions" else reward())
+    assert (joiner.count("decisions"), joiner.count("rewards_late"), joiner.count("rewards_joined")) == (2, 1, 0)
+
+
+def test_decisions_are_forgotten_in_order_of_time_after_a_crash_too() -> None:
+    """A decision with a short horizon does not wait for older ones with longer horizons to be forgotten."""
+    joiner = Joiner(cached=0)
+    for index, horizon in enumerate((1000, 900, 10, 20)):
+        joiner.append("decisions", 100, decision(f"id{index}", horizon=horizon))
+        joiner.append("rewards", 100, reward(f"id{index}"))
+    joiner.checkpoint()
+    joiner.crash()
+    for topic in ("decisions", "rewards"):
+        joiner.append(topic, 161, CLOCK)
+    joiner.checkpoint()
+    assert joiner.kept(b"d") == 3
+
+
 def test_names_of_different_decisions_differ_whatever_they_hold() -> None:
     """Tenants cannot reach each other's decisions by ids that run into the name, NUL and non-ASCII included."""
     pairs = [("a", "bc"), ("ab", "c"), ("a\0", "b"), ("a", "\0b"), ("\u00e9" * 64, "x"), ("\u00e9" * 63, "\u00e9x")]
