@@ -57,12 +57,14 @@ def start(port: int | None, progress: Progress) -> Container:
         raise BrokerUnavailableError(f"Port {port} on 127.0.0.1 is taken by another program. Choose another port.")
     port = port or ports.free_port()
     progress(f"Starting {IMAGE} in Docker (the first time, the image of about 400 MB is downloaded)")
-    container = DockerContainer(IMAGE)
+    container = None
     try:
+        container = DockerContainer(IMAGE)  # which connects to the engine
         host = container.get_container_host_ip()
         host = "127.0.0.1" if host == "localhost" else host
         # The port is chosen here rather than by the engine: the broker must be told the address clients will use.
-        container.with_bind_ports(_PORT, port)
+        # On this machine it is bound to loopback only; an engine elsewhere must be reachable from here.
+        container.ports[f"{_PORT}/tcp"] = ("127.0.0.1", port) if host == "127.0.0.1" else port
         for key, value in image_environment(host, port, _PORT).items():
             container.with_env(key, value)
         container.start()
@@ -70,8 +72,7 @@ def start(port: int | None, progress: Progress) -> Container:
     except (DockerException, OSError) as error:
         _discard(container)
         raise BrokerUnavailableError(
-            f"Docker answers but cannot run {IMAGE}: {error}. Mend that, or stop Docker to have Kafka started on "
-            "the JVM."
+            f"Docker cannot run {IMAGE}: {error}. Mend that, or stop Docker to have Kafka started on the JVM."
         ) from error
     except BaseException:
         _discard(container)
@@ -99,5 +100,7 @@ def _wait_until_ready(container: Any, host: str, port: int) -> None:
 
 
 def _discard(container: Any) -> None:
+    if container is None:
+        return
     with contextlib.suppress(Exception):  # it may never have been created; the first error is the one to report
         container.stop()

@@ -147,6 +147,13 @@ def test_docker_engine_is_recognised(monkeypatch):
     assert len(said) == 1
 
 
+def test_docker_that_was_asked_for_and_is_absent_is_an_error(monkeypatch):
+    """Who asks for Docker on a machine without an engine gets a sentence, and no other Kafka."""
+    monkeypatch.setenv("DOCKER_HOST", f"tcp://127.0.0.1:{free_port()}")
+    with pytest.raises(BrokerUnavailableError, match="Docker cannot run apache/kafka"):
+        start_broker(how="docker", progress=lambda _: None)
+
+
 def test_image_is_told_the_clients_address():
     """In a container the broker listens on its own port and advertises the one clients use; limits hold every topic."""
     environment = image_environment("127.0.0.1", 23456, 9092)
