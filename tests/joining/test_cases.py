@@ -294,3 +294,21 @@ def test_memory_holds_no_more_entries_than_asked() -> None:
         joiner.append("decisions", 101, decision(f"unknown{index}"))
     assert (joiner.processor.pending(), len(joiner.emitted)) == (0, 40)
     assert all(isinstance(outcome.decision, Decision) for outcome in outcomes(joiner))
+
+
+def test_what_is_over_leaves_memory_too() -> None:
+    """After all is forgotten and given up, memory holds no entry or name, and a checkpoint deletes nothing twice."""
+    joiner = Joiner(cached=100)
+    joiner.append("decisions", 100, decision())
+    joiner.append("rewards", 100, reward())
+    for _ in range(2):
+        joiner.append("rewards", 100, reward("unknown"))
+    joiner.checkpoint()
+    for topic in ("decisions", "rewards"):
+        joiner.append(topic, 1000, CLOCK)
+    for _ in range(2):
+        joiner.checkpoint()
+    decisions, held = joiner.processor._decisions, joiner.processor._held
+    assert not (decisions._entries or decisions._latest or decisions._deadlines or decisions._forgettable)
+    assert not (held._names or held._whole or held._held or held._times)
+    assert joiner.state.deletes == 3
