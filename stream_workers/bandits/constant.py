@@ -52,7 +52,7 @@ class Uniform:
 
 
 class Fixed(Uniform):
-    """Always params["arm"], but for the domain's exploration minimum; uniform where it is not eligible or no longer there."""
+    """Always params["arm"], but for the exploration minimum; uniform where that is not eligible or has gone."""
 
     kind = "fixed"
 

@@ -14,7 +14,7 @@ State: with m = 1 + min(d, width), 8 (K m (m + 1) / 2 + m (m + 1) / 2 + 2 K m + 
 """
 
 import math
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,8 @@ from .parameters import Parameter, complete
 from .policy import Batch, Setting, matches
 from .ridge import LEAST_WEIGHT, WIND_UP, dot, forget, gain, product, reset, shrink, square, triangle
 
+Array = NDArray[np.float64]
+
 PARAMETERS = (
     Parameter("gamma", float, 50.0, "sharpness of SquareCB: gamma * sqrt(outcomes); lower explores more", 0.0, 1e6),
     Parameter("bonus", float, 0.2, "weight of the upper confidence bound that is added while choosing", 0.0, 100.0),
@@ -39,7 +41,19 @@ PARAMETERS = (
 
 
 @kernel()
-def _judge(phi, P, theta, correction, age, forgetting, ridge, bonus, scratch, estimate, index) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+def _judge(
+    phi: Array,
+    P: Array,
+    theta: Array,
+    correction: Array,
+    age: NDArray[np.int64],
+    forgetting: float,
+    ridge: float,
+    bonus: float,
+    scratch: Array,
+    estimate: Array,
+    index: Array,
+) -> None:
     """Write estimate (K,) and index (K,): the estimate plus the bonus."""
     for a in range(theta.shape[0]):
         estimate[a] = dot(phi, theta[a]) + dot(phi, correction[a])
@@ -53,41 +67,35 @@ def _judge(phi, P, theta, correction, age, forgetting, ridge, bonus, scratch, es
             index[a] += bonus * math.sqrt(variance)
 
 
-_STATE = "f8[::1], f8[::1], f8[::1], i8[::1], i8[::1], f8[::1], f8, f8[:,:,::1], f8[:,::1], f8[:,:,::1], f8[:,::1], "
-_STATE += "i8[::1], f8[::1]"
-_PARAMS = "f8, f8, f8, f8, f8, f8, f8"
+_MAP = "f8[::1], f8[::1], i8[::1], f8[::1], f8"  # mean, scale, slots, signs, factor
+_MODEL = "f8[:,:,::1], f8[:,::1], f8[:,::1], i8[::1], f8[::1]"  # P, theta, correction, age, counters
+_PARAMS = "f8, f8, f8, f8, f8"  # minimum, forgetting, ridge, bonus, gamma
+_SHARED = "f8[::1], i8[::1], f8[:,:,::1], f8, f8"  # m2, seen, shared, correction_ridge, clip
 
 
-@kernel(
-    f"void(f4[:,::1], b1[:,::1], f8[::1], f8, {_STATE}, {_PARAMS}, f8[:,::1], f8[:,::1])",
-)
+@kernel(f"void(f4[:,::1], b1[:,::1], f8[::1], f8, {_MAP}, {_MODEL}, {_PARAMS}, f8[:,::1], f8[:,::1])")
 def distribute(
     features: NDArray[np.float32],
     eligible: NDArray[np.bool_],
-    prices: NDArray[np.float64],
+    prices: Array,
     lambda_: float,
-    mean: NDArray[np.float64],
-    m2: NDArray[np.float64],
-    scale: NDArray[np.float64],
-    seen: NDArray[np.int64],
+    mean: Array,
+    scale: Array,
     slots: NDArray[np.int64],
-    signs: NDArray[np.float64],
+    signs: Array,
     factor: float,
-    P: NDArray[np.float64],
-    theta: NDArray[np.float64],
-    shared: NDArray[np.float64],
-    correction: NDArray[np.float64],
+    P: Array,
+    theta: Array,
+    correction: Array,
     age: NDArray[np.int64],
-    counters: NDArray[np.float64],
+    counters: Array,
     minimum: float,
     forgetting: float,
     ridge: float,
-    correction_ridge: float,
     bonus: float,
     gamma: float,
-    clip: float,
-    probabilities: NDArray[np.float64],
-    estimates: NDArray[np.float64],
+    probabilities: Array,
+    estimates: Array,
 ) -> None:
     """Write probabilities and estimates (n, K); changes nothing else."""
     n, K = eligible.shape
@@ -104,39 +112,39 @@ def distribute(
 
 
 @kernel(
-    f"void(f4[:,::1], b1[:,::1], i8[::1], f8[::1], f8[::1], f8[::1], f8[::1], {_STATE}, {_PARAMS}, "
+    f"void(f4[:,::1], b1[:,::1], i8[::1], f8[::1], f8[::1], f8[::1], f8[::1], {_MAP}, {_MODEL}, {_PARAMS}, {_SHARED}, "
     "f8[:,::1], f8[:,::1])",
 )
 def learn(
     features: NDArray[np.float32],
     eligible: NDArray[np.bool_],
     chosen: NDArray[np.int64],
-    propensity: NDArray[np.float64],
-    reward: NDArray[np.float64],
-    prices: NDArray[np.float64],
-    lambdas: NDArray[np.float64],
-    mean: NDArray[np.float64],
-    m2: NDArray[np.float64],
-    scale: NDArray[np.float64],
-    seen: NDArray[np.int64],
+    propensity: Array,
+    reward: Array,
+    prices: Array,
+    lambdas: Array,
+    mean: Array,
+    scale: Array,
     slots: NDArray[np.int64],
-    signs: NDArray[np.float64],
+    signs: Array,
     factor: float,
-    P: NDArray[np.float64],
-    theta: NDArray[np.float64],
-    shared: NDArray[np.float64],
-    correction: NDArray[np.float64],
+    P: Array,
+    theta: Array,
+    correction: Array,
     age: NDArray[np.int64],
-    counters: NDArray[np.float64],
+    counters: Array,
     minimum: float,
     forgetting: float,
     ridge: float,
-    correction_ridge: float,
     bonus: float,
     gamma: float,
+    m2: Array,
+    seen: NDArray[np.int64],
+    shared: Array,
+    correction_ridge: float,
     clip: float,
-    probabilities: NDArray[np.float64],
-    estimates: NDArray[np.float64],
+    probabilities: Array,
+    estimates: Array,
 ) -> None:
     """Learn n outcomes one after another; write what was thought just before each, (n, K)."""
     n, K = eligible.shape
@@ -207,32 +215,34 @@ class DoublyRobust:
         self._age = np.zeros(K, np.int64)
         self._counters = np.zeros(2)
 
-    def _arguments(self) -> tuple[object, ...]:
+    def _arguments(self) -> tuple[Any, ...]:
+        """_MAP, _MODEL and _PARAMS."""
         f, setting = self._map, self.setting
-        state = (f.mean, f.m2, f.scale, f.counts, f.slots, f.signs, f.factor)
-        learned = (self._P, self._theta, self._shared, self._correction, self._age, self._counters)
-        minimum = min(1.0, setting.exploration_minimum)
-        ridges = (self._ridge, self._correction_ridge)
-        return (*state, *learned, minimum, setting.forgetting, *ridges, self._bonus, self._gamma, self._clip)
+        return (
+            *(f.mean, f.scale, f.slots, f.signs, f.factor),
+            *(self._P, self._theta, self._correction, self._age, self._counters),
+            *(setting.exploration_minimum, setting.forgetting, self._ridge, self._bonus, self._gamma),
+        )
 
     def distribution(
         self,
         features: NDArray[np.float32],
         eligible: NDArray[np.bool_],
-        prices: NDArray[np.float64],
+        prices: Array,
         lambda_: float,
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    ) -> tuple[Array, Array]:
         """See `Policy`."""
         probabilities, estimates = np.empty(eligible.shape), np.empty(eligible.shape)
-        arguments: tuple[object, ...] = (features, eligible, prices, lambda_, *self._arguments())
-        distribute(*arguments, probabilities, estimates)  # type: ignore[arg-type]
+        arguments: tuple[Any, ...] = (features, eligible, prices, lambda_, *self._arguments(), probabilities, estimates)
+        distribute(*arguments)
         return probabilities, estimates
 
-    def update(self, batch: Batch) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def update(self, batch: Batch) -> tuple[Array, Array]:
         """See `Policy`."""
         probabilities, estimates = np.empty(batch.eligible.shape), np.empty(batch.eligible.shape)
-        arguments: tuple[object, ...] = (*batch, *self._arguments())
-        learn(*arguments, probabilities, estimates)  # type: ignore[arg-type]
+        shared = (self._map.m2, self._map.counts, self._shared, self._correction_ridge, self._clip)
+        arguments: tuple[Any, ...] = (*batch, *self._arguments(), *shared, probabilities, estimates)
+        learn(*arguments)
         return probabilities, estimates
 
     def rearrange(self, setting: Setting, weight: float = 1.0) -> None:

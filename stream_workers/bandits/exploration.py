@@ -7,7 +7,9 @@ from .kernel import kernel
 
 
 @kernel()
-def inverse_gap(index, eligible, gamma, minimum, out) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+def inverse_gap(
+    index: NDArray[np.float64], eligible: NDArray[np.bool_], gamma: float, minimum: float, out: NDArray[np.float64]
+) -> None:
     """SquareCB (Foster, Rakhlin 2020) over eligible arms, then mixed with uniform: each keeps minimum / K_eligible.
 
     p_a = 1 / (K + gamma (y_best - y_a)), the rest to the best (the first of equals).  No eligible arm: all zero.

@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 
 from .kernel import kernel
 
+Array = NDArray[np.float64]
+
 FREEZE_AFTER = 500
 CLIP = 4.0
 
 
 @kernel()
-def observe(x, mean, m2, scale, counts) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+def observe(x: NDArray[np.float32], mean: Array, m2: Array, scale: Array, counts: NDArray[np.int64]) -> None:
     """Welford's update of mean and m2 by the row x while counts[0] < FREEZE_AFTER; scale is 1 / deviation."""
     if counts[0] >= FREEZE_AFTER:
         return
@@ -36,7 +38,15 @@ def observe(x, mean, m2, scale, counts) -> None:  # type: ignore[no-untyped-def]
 
 
 @kernel()
-def expand(x, mean, scale, slots, signs, factor, phi) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+def expand(
+    x: NDArray[np.float32],
+    mean: Array,
+    scale: Array,
+    slots: NDArray[np.int64],
+    signs: Array,
+    factor: float,
+    phi: Array,
+) -> None:
     """Write phi (m,) of the row x (d,)."""
     phi[:] = 0.0
     phi[0] = 1.0
@@ -48,14 +58,14 @@ def expand(x, mean, scale, slots, signs, factor, phi) -> None:  # type: ignore[n
 
 @dataclass(slots=True)
 class FeatureMap:
-    """State and constants of the map.  mean, m2, scale: (d,) float64; counts: (1,) int64, events seen up to freezing."""
+    """State and constants.  mean, m2, scale: (d,) float64; counts: (1,) int64, events seen up to the freezing."""
 
-    mean: NDArray[np.float64]
-    m2: NDArray[np.float64]
-    scale: NDArray[np.float64]
+    mean: Array
+    m2: Array
+    scale: Array
     counts: NDArray[np.int64]
     slots: NDArray[np.int64]
-    signs: NDArray[np.float64]
+    signs: Array
     factor: float
 
     @classmethod
@@ -63,8 +73,8 @@ class FeatureMap:
         """A map that has seen nothing: until two events were observed every z is 0."""
         slots, signs = _fold(features, width)
         used = max(1, min(features, width))
-        zeros = [np.zeros(features) for _ in range(3)]
-        return cls(*zeros, np.zeros(1, np.int64), slots, signs, 2.0 / math.sqrt(used))
+        mean, m2, scale = np.zeros(features), np.zeros(features), np.zeros(features)
+        return cls(mean, m2, scale, np.zeros(1, np.int64), slots, signs, 2.0 / math.sqrt(used))
 
 
 def size(features: int, width: int) -> int:

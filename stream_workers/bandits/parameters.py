@@ -46,20 +46,20 @@ def complete(
     arms: the domain's, when known: a parameter that names one must name one of these.
     """
     known = {each.name: each for each in declared}
-    for name, value in params.items():
+    for name, given in params.items():
         if name not in known:
             names = ", ".join(known) or "none"
-            raise SpecificationError(f"{kind} has no parameter {name!r} (given {value!r}); its parameters: {names}")
+            raise SpecificationError(f"{kind} has no parameter {name!r} (given {given!r}); its parameters: {names}")
         parameter = known[name]
-        if not parameter.accepts(value):
-            raise SpecificationError(f"{kind}: parameter {name} is {value!r}; expected {parameter.expected}")
-        if parameter.type is str and arms is not None and value not in arms:
+        if not parameter.accepts(given):
+            raise SpecificationError(f"{kind}: parameter {name} is {given!r}; expected {parameter.expected}")
+        if parameter.type is str and arms is not None and given not in arms:
             raise SpecificationError(
-                f"{kind}: parameter {name} is {value!r}; expected the name of an arm of the domain: {', '.join(arms)}"
+                f"{kind}: parameter {name} is {given!r}; expected the name of an arm of the domain: {', '.join(arms)}"
             )
     completed: dict[str, float | str] = {}
     for each in declared:
-        value = params.get(each.name, each.default)
+        value: float | str | None = params[each.name] if each.name in params else each.default  # noqa: SIM401
         if value is None:
             raise SpecificationError(f"{kind}: parameter {each.name} is missing; expected {each.expected}")
         completed[each.name] = value

@@ -7,8 +7,11 @@ that its upper triangle is all of it.  float32 would lose positive definiteness.
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .kernel import kernel
+
+Array = NDArray[np.float64]
 
 #: A slept-through arm's covariance grows at most this much at once; more would cost precision and change nothing.
 LEAST_WEIGHT = 1e-3
@@ -17,7 +20,7 @@ WIND_UP = 2.0
 
 
 @kernel()
-def dot(a, b):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def dot(a: Array, b: Array) -> float:
     """Sum of a_i b_i in a fixed order, in four lanes."""
     n = a.shape[0]
     s0 = 0.0
@@ -38,7 +41,7 @@ def dot(a, b):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
 
 
 @kernel()
-def product(P, x, y):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def product(P: Array, x: Array, y: Array) -> float:
     """Write y = P x; return x' P x."""
     y[:] = 0.0
     m = x.shape[0]
@@ -51,7 +54,7 @@ def product(P, x, y):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
 
 
 @kernel()
-def shrink(P, y, factor) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+def shrink(P: Array, y: Array, factor: float) -> None:
     """P -= factor y y', keeping P exactly symmetric.  Overwrites y."""
     s = math.sqrt(factor)
     m = y.shape[0]
@@ -64,7 +67,7 @@ def shrink(P, y, factor) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN00
 
 
 @kernel()
-def reset(P, ridge) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+def reset(P: Array, ridge: float) -> None:
     """P = I / ridge, the prior."""
     P[:] = 0.0
     for i in range(P.shape[0]):
@@ -72,8 +75,8 @@ def reset(P, ridge) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
 
 
 @kernel()
-def gain(P, x, ridge, y):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """Take the row x into P; write y = P x of before and return 1 / (1 + x' P x): theta moves by that times y times error.
+def gain(P: Array, x: Array, ridge: float, y: Array) -> float:
+    """Write y = P x and return the step 1 / (1 + x' P x): theta moves by step * error * y, then `shrink(P, y, step)`.
 
     Should rounding ever have made P indefinite, it restarts from the prior (theta is not touched).
     """
@@ -85,7 +88,7 @@ def gain(P, x, ridge, y):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN20
 
 
 @kernel()
-def forget(P, theta, weight, ridge, y) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+def forget(P: Array, theta: Array, weight: float, ridge: float, y: Array) -> None:
     """Give the past `weight` (0..1) of its weight.  theta: (m,) or (K, m), all with covariance P.
 
     Dividing P by the weight alone lets a direction without data wind up for ever.  A coordinate whose variance has
@@ -110,13 +113,13 @@ def forget(P, theta, weight, ridge, y) -> None:  # type: ignore[no-untyped-def] 
             shrink(P, y, factor)
 
 
-def triangle(P: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+def triangle(P: Array) -> Array:
     """Upper triangles of (K, m, m) as (K, m (m + 1) / 2)."""
     rows, columns = np.triu_indices(P.shape[-1])
     return np.ascontiguousarray(P[:, rows, columns])
 
 
-def square(packed: np.ndarray, m: int) -> np.ndarray:  # type: ignore[type-arg]
+def square(packed: Array, m: int) -> Array:
     """Inverse of `triangle`."""
     rows, columns = np.triu_indices(m)
     P = np.empty((packed.shape[0], m, m))

@@ -24,7 +24,7 @@ PRIOR_MEAN = 0.5
 
 
 @kernel()
-def _add(moments, term) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+def _add(moments: NDArray[np.float64], term: float) -> None:
     """Welford's update of n, mean, M2."""
     moments[0] += 1.0
     delta = term - moments[1]

@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from schemas.domains import DomainSpec, LearnerSpec
 from schemas.errors import SpecificationError
 from schemas.events import Outcome
+from stream_workers.bandits.exploration import sample
+from stream_workers.bandits.pacer import pace, pace_for
+from stream_workers.bandits.packing import pack, unpack
+from stream_workers.bandits.policy import Batch, Policy, Setting
+from stream_workers.bandits.registry import KINDS, check_params, make
+from stream_workers.evaluation.confidence import Interval
+from stream_workers.evaluation.progressive import Progressive
 
-from ..bandits.exploration import sample
-from ..bandits.pacer import pace, pace_for
-from ..bandits.packing import pack, unpack
-from ..bandits.policy import Batch, Policy, Setting
-from ..bandits.registry import KINDS, check_params, make
-from ..evaluation.confidence import Interval
-from ..evaluation.progressive import Progressive
 from .outcomes import check, columns
 
 __all__ = ["Choices", "DomainState", "check"]
@@ -150,7 +150,7 @@ class DomainState:
         counts["costs"] += int((~np.isnan(data.costs)).sum())
         if not there.all():
             counts["removed_arm"] += int((~there).sum())
-            data = type(data)(*(column[there] for column in data))
+            data = data.where(there)
             lambdas = lambdas[there]
             if not len(lambdas):
                 return

@@ -28,6 +28,18 @@ class Columns(NamedTuple):
     costs: NDArray[np.float64]  # (n,) USD; NaN: not observed
     complete: NDArray[np.bool_]  # (n,) every required component was observed
 
+    def where(self, rows: NDArray[np.bool_]) -> "Columns":
+        """Only these rows."""
+        return Columns(
+            self.features[rows],
+            self.eligible[rows],
+            self.chosen[rows],
+            self.propensity[rows],
+            self.reward[rows],
+            self.costs[rows],
+            self.complete[rows],
+        )
+
 
 def check(outcome: Outcome, spec: DomainSpec) -> None:
     """BadRecordError if nothing can be learned from this outcome, saying which field is wrong.
