@@ -75,7 +75,7 @@ class CroupierClient:
         *,
         id: str | None = None,  # noqa: A002 - the field's name on the wire
         eligible: Sequence[str] | None = None,
-        timeout: float = 10.0,  # noqa: ASYNC109 - part of what is promised, not a way to cancel
+        timeout: float = 10.0,
     ) -> Decision:
         """Ask for a decision and wait for it.
 

@@ -1,9 +1,10 @@
 """How producers reach Kafka: writing so that nothing is lost or doubled on the way, reading decisions from now on."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from schemas import wire
@@ -38,21 +39,19 @@ async def open_decisions(
     bootstrap_servers: str, prefix: str, security: Mapping[str, Any] | None = None
 ) -> AIOKafkaConsumer:
     """A started consumer of every partition of decisions that returns what is appended from now on."""
+    await _check_topics(bootstrap_servers, prefix, security)
     consumer = AIOKafkaConsumer(
+        full_name(DECISIONS, prefix),
         bootstrap_servers=bootstrap_servers,
-        group_id=None,
+        group_id=None,  # every partition is ours, whatever others read
         enable_auto_commit=False,
         auto_offset_reset="latest",
         **(security or {}),
     )
     try:
         await consumer.start()
-        _check_present(await consumer.topics(), bootstrap_servers, prefix)
-        topic = full_name(DECISIONS, prefix)
-        partitions = [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic))]
-        consumer.assign(partitions)
-        await consumer.seek_to_end(*partitions)
-        for partition in partitions:
+        await consumer.seek_to_end()
+        for partition in consumer.assignment():
             await consumer.position(partition)  # now is fixed here, not at the first fetch
     except (KafkaError, OSError) as error:
         await consumer.stop()
@@ -72,7 +71,16 @@ def decision_in(value: bytes | None) -> Decision | None:
     return event if type(event) is Decision else None
 
 
-def _check_present(names: Collection[str], bootstrap_servers: str, prefix: str) -> None:
+async def _check_topics(bootstrap_servers: str, prefix: str, security: Mapping[str, Any] | None) -> None:
+    """Look before asking for a topic by its name: brokers may create one that is asked for."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers, **(security or {}))
+    try:
+        await admin.start()
+        names = await admin.list_topics()
+    except (KafkaError, OSError) as error:
+        raise _unavailable(bootstrap_servers, error) from error
+    finally:
+        await admin.close()
     wanted = [full_name(topic, prefix) for topic in (CONTEXTS, DECISIONS, REWARDS)]
     absent = [name for name in wanted if name not in names]
     if absent:
