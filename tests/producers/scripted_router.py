@@ -90,12 +90,13 @@ async def scripted_router(
 
 async def read_all(bootstrap, topic):
     """Every record of a topic up to its present end, in order within partitions."""
-    consumer = AIOKafkaConsumer(topic, bootstrap_servers=bootstrap, enable_auto_commit=False)
+    consumer = AIOKafkaConsumer(
+        topic, bootstrap_servers=bootstrap, auto_offset_reset="earliest", enable_auto_commit=False
+    )
     await consumer.start()
     try:
         partitions = consumer.assignment()
         ends = await consumer.end_offsets(partitions)
-        await consumer.seek_to_beginning()
         records = []
         while any([await consumer.position(each) < ends[each] for each in partitions]):
             for batch in (await consumer.getmany(timeout_ms=100)).values():
