@@ -53,7 +53,9 @@ class DomainSpec(Struct, frozen=True, forbid_unknown_fields=True):
     horizon_ms: Annotated[int, Meta(ge=100, le=30 * 24 * 3600 * 1000)] = 60_000
     ends: Literal["all", "required"] = "all"  # an outcome ends early when all / all required components were observed
     default_reward: Share = 0.0
-    exploration_minimum: Annotated[float, Meta(gt=0.0, le=1.0)] = 0.02  # each of K eligible arms keeps at least this / K
+    exploration_minimum: Annotated[float, Meta(gt=0.0, le=1.0)] = (
+        0.02  # each of K eligible arms keeps at least this / K
+    )
     forgetting: Annotated[float, Meta(gt=0.9, le=1.0)] = 1.0  # geometric weight of older outcomes, per outcome
     budget: Budget | None = None
     content_features: bool = False  # opted in to features made from message content

@@ -7,7 +7,7 @@ from .topics import VIRTUAL_BUCKETS
 
 def bucket(tenant: str) -> int:
     """Virtual bucket of a tenant, 0 <= bucket < 1,024, fixed for ever."""
-    return (murmur2(tenant.encode()) & 0x7FFFFFFF) % VIRTUAL_BUCKETS
+    return (int(murmur2(tenant.encode())) & 0x7FFFFFFF) % VIRTUAL_BUCKETS
 
 
 def partition(tenant: str, partitions: int) -> int:

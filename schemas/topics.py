@@ -62,9 +62,7 @@ def _state(name: str, owner: str) -> Topic:
     )
 
 
-CONTEXTS = Topic(
-    "contexts", "tenant", "one request to decide", written_by=("gateway", "any app"), read_by=("router",)
-)
+CONTEXTS = Topic("contexts", "tenant", "one request to decide", written_by=("gateway", "any app"), read_by=("router",))
 DECISIONS = Topic(
     "decisions",
     "tenant",

@@ -50,7 +50,7 @@ _TAGS: Final[Mapping[str, frozenset[str]]] = {
     "specs": frozenset({"spec.1"}),
     "dead-letters": frozenset({"dead_letter.1"}),
 }
-_LIMITED = frozenset({"contexts", "rewards"})
+_LIMITED = frozenset({"contexts", "decisions", "rewards"})
 
 
 def decode(topic: str, value: bytes | None) -> Any:
@@ -92,8 +92,10 @@ def _explain(topic: str, value: bytes, error: msgspec.ValidationError) -> BadRec
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return BadRecordError(Reason.NOT_MESSAGEPACK, str(error))
     if not isinstance(head, list) or not head or not isinstance(head[0], str):
-        return BadRecordError(Reason.UNKNOWN_TYPE, f"a record of {topic} is an array that begins with its type, e.g. "
-                              f"{sorted(_TAGS[topic])[0]!r}")
+        return BadRecordError(
+            Reason.UNKNOWN_TYPE,
+            f"a record of {topic} is an array that begins with its type, e.g. {min(_TAGS[topic])!r}",
+        )
     tag = head[0]
     if tag in _TAGS[topic]:
         return BadRecordError(Reason.INVALID, str(error))

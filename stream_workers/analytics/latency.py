@@ -82,13 +82,14 @@ class LatencySketch:
             message.ParseFromString(value)
         except DecodeError as error:
             raise BadRecordError(Reason.INVALID, f"a latency sketch of {len(value)} bytes: {error}") from None
-        _check(message)
         counts = list(message.positiveValues.contiguousBinCounts)
-        filled = [index for index, count in enumerate(counts) if count]
+        _check(message, counts)
         store = DenseStore()
-        if filled:
-            first, last = filled[0], filled[-1]
-            _fill(store, message.positiveValues.contiguousBinIndexOffset + first, counts[first : last + 1])
+        if any(counts):
+            first = next(index for index, count in enumerate(counts) if count)
+            while not counts[-1]:
+                counts.pop()
+            _fill(store, message.positiveValues.contiguousBinIndexOffset + first, counts[first:])
         sketch = cls()
         sketch._sketch = _sketch(store, message.zeroCount)
         return sketch
@@ -105,7 +106,7 @@ def _fill(store: Any, min_key: int, counts: list[float]) -> None:
     store.count = sum(counts)
 
 
-def _check(message: Any) -> None:
+def _check(message: Any, counts: list[float]) -> None:
     mapping, positive, negative = message.mapping, message.positiveValues, message.negativeValues
     if mapping.gamma != _MAPPING.gamma or mapping.indexOffset or mapping.interpolation != pb.IndexMapping.NONE:
         raise BadRecordError(
@@ -115,5 +116,5 @@ def _check(message: Any) -> None:
         )
     if positive.binCounts or negative.binCounts or any(negative.contiguousBinCounts):
         raise BadRecordError(Reason.INVALID, "a latency sketch with sparse or negative bins; expected contiguous ones")
-    if not all(math.isfinite(count) and count >= 0 for count in (message.zeroCount, *positive.contiguousBinCounts)):
+    if not (math.isfinite(sum(counts, message.zeroCount)) and min(counts, default=0.0) >= 0 <= message.zeroCount):
         raise BadRecordError(Reason.INVALID, "a latency sketch with a count that is negative or not finite")

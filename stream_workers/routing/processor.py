@@ -31,7 +31,18 @@ _encode = wire.encode
 class _Route:
     """What stays the same for all decisions of a domain under one version of its specification."""
 
-    __slots__ = ("arm_index", "arms", "awaited", "enabled", "enabled_names", "key", "row_bytes", "salt", "state", "version")
+    __slots__ = (
+        "arm_index",
+        "arms",
+        "awaited",
+        "enabled",
+        "enabled_names",
+        "key",
+        "row_bytes",
+        "salt",
+        "state",
+        "version",
+    )
 
     def __init__(self, state: DomainState) -> None:
         spec = state.spec
@@ -68,16 +79,10 @@ class RouterProcessor:
         for record in records:
             value = record.value
             try:
-                if value is None or len(value) > MAX_EVENT_BYTES:
-                    wire.decode(topic, value)
-                context = _decode(value)
-            except msgspec.MsgspecError:
-                self._refuse(topic, record)
-                continue
-            except BadRecordError as error:
-                self._dead(topic, record, error)
-                continue
-            except (UnicodeDecodeError, RecursionError):
+                context = _decode(value) if value is not None and len(value) <= MAX_EVENT_BYTES else None
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+                context = None
+            if context is None:
                 self._refuse(topic, record)
                 continue
             name = (context.tenant, context.domain)
@@ -92,7 +97,7 @@ class RouterProcessor:
         """Nothing is kept."""
 
     def _refuse(self, topic: str, record: Record) -> None:
-        """Find out what is wrong with a record that did not decode, and keep it."""
+        """Find out what is wrong with a record, and keep it."""
         try:
             wire.decode(topic, record.value)
         except BadRecordError as error:

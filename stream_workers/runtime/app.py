@@ -24,8 +24,7 @@ from .partitions import Ledger, OwnedPartition, OwnedStage
 from .reader import LogReader
 from .recovery import Recovery, Stores
 from .settings import RuntimeSettings
-from .stage import Dead, MemoryState, Record
-from .topology import Stage, Workspace
+from .stage import Dead, MemoryState, Record, Stage, Workspace
 
 log = structlog.get_logger(__name__)
 
@@ -42,7 +41,7 @@ class StatefulApp:
     """Runs stages over the partitions that the consumer group gives to this process.
 
     Fail-stop: what goes wrong in a way that leaves doubt about what is durable ends the process with a reason; a
-    restart is always safe.  `on_dead` and `on_applied` are told what happens, for metrics.
+    restart is always safe.  To be made inside a running event loop.  `on_dead` and `on_applied` are told what happens, for metrics.
     """
 
     def __init__(
@@ -59,14 +58,35 @@ class StatefulApp:
         self._on_applied, self._on_dead, self._on_checkpoint = on_applied, on_dead, on_checkpoint
         self._full = {t: topics.full_name(t, settings.prefix) for t in topics.BY_NAME}
         self._short = {full: short for short, full in self._full.items()}
-        self.ledger = Ledger(lambda: self.faust.consumer_generation_id, lambda: self.faust.flow_control.is_active())
+        self.ledger = Ledger(self._generation, self._flowing)
         self.lease = Lease(settings.session_timeout_seconds * settings.lease_share, self._lease_lost)
         self._recovering: asyncio.Task[None] | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._standing: dict[tuple[str, int], tuple[int, float]] = {}
         self.last_checkpoint: float | None = None
         self.failure: str | None = None
+        self._producer = _producer(settings.bootstrap_servers, _OUTPUT_BATCH_BYTES)
+        self._changelog_producer = _producer(settings.bootstrap_servers, _CHANGELOG_BATCH_BYTES)
+        self._reader = LogReader(settings.bootstrap_servers)
+        self._reading = asyncio.Lock()
+        self._stores = Stores()
+        self.outputs = Outputs(self._producer, self._output_failed, in_flight_bytes=settings.in_flight_bytes)
+        self.checkpointer = Checkpointer(
+            self._changelog_producer, self.outputs, self._reader, self.lease,
+            full_name=self.full_name, generation=self._generation,
+        )  # fmt: skip
+        self.recovery = Recovery(
+            self.stages, self._stores, self._reader, self.checkpointer,
+            full_name=self.full_name, workspace=self._workspace,
+            committed=lambda tp: self.consumer.committed_offset(tp),
+        )  # fmt: skip
         self.faust = self._build()
+
+    def _generation(self) -> int:
+        return int(self.faust.consumer_generation_id)
+
+    def _flowing(self) -> bool:
+        return bool(self.faust.flow_control.is_active())
 
     # --- building -----------------------------------------------------------------------------------------------
 
@@ -122,30 +142,16 @@ class StatefulApp:
     @property
     def consumer(self) -> BatchConsumer:
         """Faust's consumer."""
-        return self.faust.consumer
+        consumer: BatchConsumer = self.faust.consumer
+        return consumer
 
     # --- running ------------------------------------------------------------------------------------------------
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set; checkpoints once more and leaves the group."""
         s = self.settings
-        cluster = await _cluster_id(s.bootstrap_servers)
-        self._producer = _producer(s.bootstrap_servers, _OUTPUT_BATCH_BYTES)
-        self._changelog_producer = _producer(s.bootstrap_servers, _CHANGELOG_BATCH_BYTES)
-        self._reader = LogReader(s.bootstrap_servers)
-        self._reading = asyncio.Lock()
         # Local tables belong to one cluster and one group: those of another broker must never be taken for ours.
-        self._stores = Stores(s.state_dir / cluster / s.group_id)
-        self.outputs = Outputs(self._producer, self._output_failed, in_flight_bytes=s.in_flight_bytes)
-        self.checkpointer = Checkpointer(
-            self._changelog_producer, self.outputs, self._reader, self.lease,
-            full_name=self._full.__getitem__, generation=lambda: self.faust.consumer_generation_id,
-        )  # fmt: skip
-        self.recovery = Recovery(
-            self.stages, self._stores, self._reader, self.checkpointer,
-            full_name=self._full.__getitem__, workspace=self._workspace,
-            committed=lambda tp: self.consumer.committed_offset(tp),
-        )  # fmt: skip
+        self._stores.directory = s.state_dir / await _cluster_id(s.bootstrap_servers) / s.group_id
         await self._producer.start()
         await self._changelog_producer.start()
         self._tasks = [asyncio.create_task(self.lease.keep()), asyncio.create_task(self._watch_standstill())]
@@ -276,7 +282,7 @@ class StatefulApp:
     async def _assigned(self, _app: Any, assigned: set[Any], **_: Any) -> None:
         self.ledger.forget()  # a batch may have been applied between the revocation and now
         self.consumer.forget_under_way()
-        generation = self.faust.consumer_generation_id
+        generation = self._generation()
         numbers = self._co_assigned(assigned)
         if self._recovering is not None:
             self._recovering.cancel()
@@ -300,7 +306,7 @@ class StatefulApp:
 
     async def _recover(self, numbers: list[int], generation: int) -> None:
         def still_ours() -> bool:
-            return generation == self.faust.consumer_generation_id
+            return generation == self._generation()
 
         begun = time.monotonic()
         try:
@@ -315,7 +321,7 @@ class StatefulApp:
             return
         if partitions is None or not still_ours():
             return
-        while not self.faust.flow_control.is_active():  # Faust seeks to committed offsets before it lets flow
+        while not self._flowing():  # Faust seeks to committed offsets before it lets flow
             await asyncio.sleep(0.01)
             if not still_ours():
                 return
@@ -330,7 +336,7 @@ class StatefulApp:
     async def _open(self, partition: OwnedPartition) -> None:
         for topic, owned in partition.by_topic.items():
             await self._seek(topic, partition.number, owned.positions[topic])
-        if partition.generation == self.faust.consumer_generation_id:
+        if partition.generation == self._generation():
             self.ledger.own(partition)
 
     # --- standing still -----------------------------------------------------------------------------------------
@@ -339,7 +345,7 @@ class StatefulApp:
         """A batch dropped at the end of the traffic is missed by nobody: go back when there is lag and no progress."""
         while True:
             await asyncio.sleep(self.settings.stall_seconds)
-            if self.faust.rebalancing or not self.faust.flow_control.is_active():
+            if self.faust.rebalancing or not self._flowing():
                 self._standing.clear()
                 continue
             for topic, number, position, end in self.lags():
@@ -365,6 +371,14 @@ class StatefulApp:
                 found.append((topic, number, position, max(position, end or 0, owned.barrier[topic])))
         return found
 
+    def full_name(self, topic: str) -> str:
+        """A topic's name on the broker."""
+        return self._full[topic]
+
+    def in_flight_bytes(self) -> int:
+        """Output that is not acknowledged yet."""
+        return self.outputs.in_flight()
+
     def status(self) -> dict[str, Any]:
         """What this process owns, how far it is, and whether that is healthy; for /status and /health."""
         now = time.monotonic()
@@ -375,7 +389,7 @@ class StatefulApp:
         return {
             "healthy": self.failure is None and not stuck,
             "reason": self.failure or ("; ".join(f"{n} stands still for {s} s" for n, s in stuck.items()) or None),
-            "generation": self.faust.consumer_generation_id,
+            "generation": self._generation(),
             "recovering": {"read": self.recovery.done, "of": self.recovery.total} if recovering else None,
             "checkpoint_age_seconds": None if self.last_checkpoint is None else round(now - self.last_checkpoint, 3),
             "partitions": partitions,

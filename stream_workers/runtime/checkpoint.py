@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaProducer, TopicPartition
@@ -108,12 +109,12 @@ class Checkpointer:
             self._keep(part)
         return offsets
 
-    async def _send(self, part: _Taken) -> list[tuple[int, object]]:
+    async def _send(self, part: _Taken) -> list[tuple[int, Any]]:
         owned = part.owned
         assert owned.stamp is not None
         stamp = owned.stamp = owned.stamp._replace(sequence=owned.stamp.sequence + 1)
         topic = self._full_name(_changelog(owned))
-        sent: list[tuple[int, object]] = []
+        sent: list[tuple[int, Any]] = []
         batch = self._producer.create_batch()
         for entry in (*part.entries, *control_entries(stamp, part.positions)):
             if not _append(batch, entry, stamp):
@@ -123,9 +124,9 @@ class Checkpointer:
         sent.append((batch.record_count(), await self._ship(batch, topic, part.number)))
         return sent
 
-    async def _ship(self, batch: object, topic: str, number: int) -> object:
-        batch.close()  # type: ignore[attr-defined]
-        self.bytes_written += batch.size()  # type: ignore[attr-defined]
+    async def _ship(self, batch: Any, topic: str, number: int) -> Any:
+        batch.close()
+        self.bytes_written += batch.size()
         return await self._producer.send_batch(batch, topic, partition=number)
 
     async def _verify(self, part: _Taken, offset: int, count: int) -> None:
@@ -138,13 +139,13 @@ class Checkpointer:
         tp = TopicPartition(self._full_name(_changelog(owned)), part.number)
         touched: set[bytes] = set()
 
-        def look(_: TopicPartition, records: list[object]) -> None:
+        def look(_: TopicPartition, records: list[Any]) -> None:
             for record in records:
                 assert owned.stamp is not None
-                stranger = stamp_of(record.headers)  # type: ignore[attr-defined]
+                stranger = stamp_of(record.headers)
                 if stranger.writer != self.writer and stranger.rank >= owned.stamp.rank:
                     raise SupersededError(f"{tp.topic} {tp.partition} is written by generation {stranger.generation}")
-                touched.add(record.key)  # type: ignore[attr-defined]
+                touched.add(record.key)
 
         await self._reader.read({tp: (expected, offset)}, look)
         log.warning(
@@ -178,8 +179,6 @@ def _changelog(owned: OwnedStage) -> str:
     return owned.stage.changelog
 
 
-def _append(batch: object, entry: Entry, stamp: Stamp) -> bool:
-    added = batch.append(  # type: ignore[attr-defined]
-        timestamp=None, key=entry.key, value=entry.value, headers=[(STAMP_HEADER, stamp.pack())]
-    )
+def _append(batch: Any, entry: Entry, stamp: Stamp) -> bool:
+    added = batch.append(timestamp=None, key=entry.key, value=entry.value, headers=[(STAMP_HEADER, stamp.pack())])
     return added is not None

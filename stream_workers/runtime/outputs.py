@@ -19,7 +19,7 @@ DEFAULT_IN_FLIGHT_BYTES = 32 * 1024 * 1024
 class _Writer:
     """One output partition: the open batch, those waiting to leave, and how far acknowledgements have come."""
 
-    __slots__ = ("acknowledged", "batch", "begun", "closed", "pump", "topic", "partition")
+    __slots__ = ("acknowledged", "batch", "begun", "closed", "partition", "pump", "topic")
 
     def __init__(self, topic: str, partition: int) -> None:
         self.topic = topic

@@ -14,10 +14,9 @@ from typing import Any
 import structlog
 
 from .changelog import Stamp
-from .stage import Processor
+from .stage import Processor, Stage
 from .state import CheckpointedState
 from .store import PartitionStore
-from .topology import Stage
 
 log = structlog.get_logger(__name__)
 

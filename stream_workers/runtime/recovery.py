@@ -4,6 +4,7 @@ import shutil
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import structlog
 from aiokafka import TopicPartition
@@ -14,10 +15,9 @@ from .changelog import Replay, next_era, stamp_of
 from .checkpoint import Checkpointer
 from .partitions import OwnedPartition, OwnedStage
 from .reader import LogReader
-from .stage import MemoryState
+from .stage import MemoryState, Stage, Workspace
 from .state import CheckpointedState
 from .store import Meta, PartitionStore
-from .topology import Stage, Workspace
 
 log = structlog.get_logger(__name__)
 
@@ -32,8 +32,8 @@ Committed = Callable[[TopicPartition], Awaitable[int | None]]
 class Stores:
     """The local tables of this process, one per stage and partition, kept open while the partition is owned."""
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
+    def __init__(self, directory: Path = Path()) -> None:
+        self.directory = directory
         self._open: dict[tuple[str, int], PartitionStore] = {}
 
     def keep_only(self, numbers: set[int]) -> None:
@@ -49,7 +49,7 @@ class Stores:
         """The table, opened if need be.  A damaged one is thrown away: the changelog has everything."""
         key = (stage, number)
         if key not in self._open:
-            path = self._directory / f"{stage}-{number}"
+            path = self.directory / f"{stage}-{number}"
             try:
                 self._open[key] = PartitionStore(path)
             except Exception as error:
@@ -97,7 +97,7 @@ class Recovery:
         replays = await self._replay(stateful, numbers, stores)
         if not still_ours():
             return None
-        start = await self._start_positions(numbers, stores)
+        start = await self._start_positions(numbers)
         ends = await self._reader.ends([self._tp(t, n) for s in self._stages for t in s.sources for n in numbers])
         partitions: list[OwnedPartition] = []
         for n in numbers:
@@ -159,11 +159,11 @@ class Recovery:
         replays: Mapping[tuple[str, int], Replay],
         stores: Mapping[tuple[str, int], PartitionStore],
     ) -> None:
-        def apply(tp: TopicPartition, records: list[object]) -> None:
+        def apply(tp: TopicPartition, records: list[Any]) -> None:
             key = tps[TopicPartition(tp.topic, tp.partition)]
             replay, store = replays[key], stores[key]
             for record in records:
-                sure = replay.feed(record.offset, record.key, record.value, stamp_of(record.headers))  # type: ignore[attr-defined]
+                sure = replay.feed(record.offset, record.key, record.value, stamp_of(record.headers))
                 if sure is not None:
                     positions = store.meta.positions if sure.positions is None else sure.positions
                     store.write(sure.entries, Meta(sure.next_offset, *replay.rank, positions, time.time()))
@@ -189,9 +189,7 @@ class Recovery:
             one.state.write_again(replay.shadowed)
             one.moved = True
 
-    async def _start_positions(
-        self, numbers: Sequence[int], stores: Mapping[tuple[str, int], PartitionStore]
-    ) -> dict[tuple[str, int], int]:
+    async def _start_positions(self, numbers: Sequence[int]) -> dict[tuple[str, int], int]:
         """Where each source goes on: what the state says, what was committed, or the beginning of the log."""
         sources = {(topic, n): stage for stage in self._stages for topic in stage.sources for n in numbers}
         beginnings = await self._reader.beginnings([self._tp(topic, n) for topic, n in sources])

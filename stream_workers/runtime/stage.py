@@ -8,7 +8,8 @@ reads it drops repetitions by the id or ordinal in the record.
 Processors know no Kafka, no asyncio and no clock: tests and offline replay run them on `MemoryState` and a list.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from schemas.errors import BadRecordError
@@ -65,6 +66,28 @@ class Processor(Protocol):
 
     def flush(self) -> None:
         """Called at the instant of a checkpoint: put what changed into the state, emit what is due with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """What a processor is made of, in one partition."""
+
+    partition: int
+    state: State
+    emit: Emit
+    dead: Dead
+    peers: Mapping[str, Processor]  # the stages before it in the list, in the same partition and process
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One step of the pipeline, as data: its sources, its changelog, and how its processor is made."""
+
+    name: str
+    sources: tuple[str, ...]  # topics, by their names in schemas.topics
+    make: Callable[[Workspace], Processor]
+    changelog: str | None = None  # topic of its state; None: it keeps none
+    waits_for: tuple[str, ...] = ()  # stages that must first reach what was in their sources at assignment
 
 
 class MemoryState:

@@ -1,0 +1,66 @@
+"""Every metric of a worker process: base units, bounded labels, no user ids."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+
+class WorkerMetrics(Collector):
+    """Counters fed by the runtime, and gauges read from its status when scraped."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.applied = Counter(
+            "croupier_records_applied_total", "Records applied, replays included", ["stage"], registry=self.registry
+        )
+        self.dead_letters = Counter(
+            "croupier_dead_letters_total", "Records kept in dead-letters", ["stage", "reason"], registry=self.registry
+        )
+        self.checkpoint_seconds = Histogram(
+            "croupier_checkpoint_seconds",
+            "From taking the state to all of it acknowledged",
+            buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+            registry=self.registry,
+        )
+        self.state_bytes = Counter(
+            "croupier_state_written_bytes_total", "Bytes written to changelogs", registry=self.registry
+        )
+        self._status: Callable[[], dict[str, Any]] | None = None
+        self.registry.register(self)
+
+    def watch(self, status: Callable[[], dict[str, Any]]) -> None:
+        """Read gauges from this from now on."""
+        self._status = status
+
+    def on_checkpoint(self, seconds: float, state_bytes: int) -> None:
+        """A checkpoint was written."""
+        self.checkpoint_seconds.observe(seconds)
+        self.state_bytes.inc(state_bytes)
+
+    def collect(self) -> Iterator[Metric]:
+        """Gauges of this moment."""
+        if self._status is None:
+            return
+        status = self._status()
+        yield GaugeMetricFamily("croupier_healthy", "1 while offsets advance or there is no lag", status["healthy"])
+        yield GaugeMetricFamily("croupier_group_generation", "Of the consumer group", status["generation"])
+        if status["checkpoint_age_seconds"] is not None:
+            yield GaugeMetricFamily(
+                "croupier_checkpoint_age_seconds", "Since the last checkpoint", status["checkpoint_age_seconds"]
+            )
+        yield GaugeMetricFamily("croupier_in_flight_bytes", "Output not acknowledged yet", status["in_flight_bytes"])
+        yield GaugeMetricFamily("croupier_decisions_open", "Decisions waiting for feedback", status["decisions_open"])
+        lag = GaugeMetricFamily("croupier_lag_records", "Records not applied yet", labels=["topic", "partition"])
+        for each in status["partitions"]:
+            lag.add_metric([each["topic"], str(each["partition"])], each["lag"])
+        yield lag
+        # From the joiner's state, so exact under replays: these fall when partitions move to another worker.
+        joined = GaugeMetricFamily(
+            "croupier_joined_records", "What became of decisions and rewards in the partitions owned", labels=["kind"]
+        )
+        for kind, count in status["joined"].items():
+            joined.add_metric([kind], count)
+        yield joined

@@ -1,0 +1,56 @@
+"""Who reads and writes what: the stages of each role, and how they are wired.  The composition root.
+
+One worker process runs joiner, learner and router over the same partitions.  The router reads the learner's state in
+memory, which is why they must be in one process, and it waits until the learner has seen what its partition's outcomes
+held when the partition was assigned.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Literal, cast
+
+from schemas import topics
+
+from .analytics.processor import AnalyticsProcessor
+from .joining.processor import JoinerProcessor
+from .learning.processor import LearnerProcessor
+from .routing.processor import RouterProcessor
+from .runtime.stage import Stage, Workspace
+
+Role = Literal["worker", "analytics"]
+
+#: A reward is held for its decision so long; a decision is remembered so long after its horizon.
+EARLY_MS = 10 * 60 * 1000
+REMEMBER_MS = 60 * 60 * 1000
+
+
+def worker_stages(*, early_ms: int = EARLY_MS, remember_ms: int = REMEMBER_MS) -> list[Stage]:
+    """Contexts to decisions, decisions and rewards to outcomes, outcomes to learned state."""
+
+    def joiner(work: Workspace) -> JoinerProcessor:
+        return JoinerProcessor(
+            work.partition, work.state, work.emit, work.dead, early_ms=early_ms, remember_ms=remember_ms
+        )
+
+    def learner(work: Workspace) -> LearnerProcessor:
+        return LearnerProcessor(work.partition, work.state, work.emit, work.dead)
+
+    def router(work: Workspace) -> RouterProcessor:
+        return RouterProcessor(work.partition, work.emit, work.dead, cast("LearnerProcessor", work.peers["learner"]))
+
+    return [
+        Stage("joiner", (topics.DECISIONS.name, topics.REWARDS.name), joiner, changelog=topics.JOINER_STATE.name),
+        Stage("learner", (topics.OUTCOMES.name,), learner, changelog=topics.LEARNER_STATE.name),
+        Stage("router", (topics.CONTEXTS.name,), router, waits_for=("learner",)),
+    ]
+
+
+def analytics_stages() -> list[Stage]:
+    """Outcomes to KPIs."""
+
+    def analytics(work: Workspace) -> AnalyticsProcessor:
+        return AnalyticsProcessor(work.partition, work.state, work.emit, work.dead)
+
+    return [Stage("analytics", (topics.OUTCOMES.name,), analytics, changelog=topics.ANALYTICS_STATE.name)]
+
+
+STAGES: dict[Role, Callable[[], Sequence[Stage]]] = {"worker": worker_stages, "analytics": analytics_stages}
