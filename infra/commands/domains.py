@@ -1,49 +1,31 @@
 """`croupier domains`: check a domain file, bring it into force, see what is in force, remove a domain."""
 
-import asyncio
-import json
-import logging
 import sys
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
-from enum import IntEnum
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import msgspec
 import typer
-from rich.console import Console, RenderableType
 
-from infra.connection import VARIABLE, bootstrap_servers
+from infra.connection import bootstrap_servers
 from infra.domains import tables
 from infra.domains.applied import has_members, wait_applied
 from infra.domains.file import check_file
 from infra.domains.publish import Published, apply_specs, read_latest, read_specs, remove_domain
 from schemas.domains import DomainSpec
-from schemas.errors import BrokerUnavailableError, CroupierError, SpecificationError, TopicsMismatchError
+from schemas.errors import SpecificationError
+
+from . import printing
+from .exits import Exit, explained, run
+from .options import AsJson, Bootstrap, Prefix
+from .printing import complain, print_json, say
 
 app = typer.Typer(help="Check, apply, show and remove the domains of tenants.", no_args_is_help=True)
 
 #: The consumer group of the workers, after the deployment's prefix.
 WORKER_GROUP = "croupier-worker"
 
-Result = TypeVar("Result")
-
-
-class Exit(IntEnum):
-    """What the exit codes mean."""
-
-    WRONG = 1  # the file or the name is wrong; nothing was changed
-    NOT_IN_TIME = 3  # in the log, but no worker has it yet
-    NO_BROKER = 4
-
-
 File = Annotated[Path, typer.Argument(help="Domain file (TOML).", show_default=False)]
-Bootstrap = Annotated[
-    str | None, typer.Option("--bootstrap", help=f"Broker HOST:PORT; else ${VARIABLE}, else the local deployment.")
-]
-Prefix = Annotated[str, typer.Option("--prefix", envvar="CROUPIER_PREFIX", help="Prefix of the deployment's topics.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Wait = Annotated[
     bool | None,
     typer.Option(
@@ -61,10 +43,10 @@ def check(file: File, as_json: AsJson = False) -> None:
     """Check a domain file without a broker; every problem is named with its line."""
     specs = _read(file, as_json=as_json)
     if as_json:
-        _print_json({"file": str(file), "domains": [_plain(spec) for spec in specs], "problems": []})
+        print_json({"file": str(file), "domains": [_plain(spec) for spec in specs], "problems": []})
         return
-    _print(tables.summary((None, spec) for spec in specs))
-    _say(f"{file} is right: {_count(len(specs), 'domain')}.")
+    printing.show(tables.summary((None, spec) for spec in specs))
+    say(f"{file} is right: {_count(len(specs), 'domain')}.")
 
 
 @app.command()
@@ -79,15 +61,15 @@ def apply(
 ) -> None:
     """Bring the domains of a file into force, while workers run.  Domains not in the file stay as they are."""
     specs = _read(file, as_json=as_json)
-    with _explained(as_json=as_json):
+    with explained(as_json=as_json):
         servers = bootstrap_servers(bootstrap)
-        latest = _run(read_latest(servers, prefix))
+        latest = run(read_latest(servers, prefix))
         if not as_json:
-            _print(tables.planned(specs, latest))
+            printing.show(tables.planned(specs, latest))
         running = ((latest.get((spec.tenant, spec.domain), (0, None))[1], spec) for spec in specs)
         if any(old is not None and old != spec for old, spec in running):
             _confirm("Change these domains?", yes=yes or as_json)
-        done = _run(apply_specs(servers, prefix, specs))
+        done = run(apply_specs(servers, prefix, specs))
         _report(done, servers, prefix, wait=wait, timeout=timeout, as_json=as_json)
 
 
@@ -103,10 +85,10 @@ def remove(
     as_json: AsJson = False,
 ) -> None:
     """Take a domain out of force: requests for it become dead letters."""
-    with _explained(as_json=as_json):
+    with explained(as_json=as_json):
         servers = bootstrap_servers(bootstrap)
         _confirm(f"Remove {tenant}/{domain}?", yes=yes or as_json)
-        done = _run(remove_domain(servers, prefix, tenant, domain))
+        done = run(remove_domain(servers, prefix, tenant, domain))
         _report([done], servers, prefix, wait=wait, timeout=timeout, as_json=as_json)
 
 
@@ -119,8 +101,8 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show the domains in force."""
-    with _explained(as_json=as_json):
-        in_force = _run(read_specs(bootstrap_servers(bootstrap), prefix))
+    with explained(as_json=as_json):
+        in_force = run(read_specs(bootstrap_servers(bootstrap), prefix))
         chosen = [
             in_force[key] for key in sorted(in_force) if key[0] == (tenant or key[0]) and key[1] == (domain or key[1])
         ]
@@ -129,13 +111,13 @@ def show(
             wanted = f"tenant {tenant} has no domain {domain}" if domain else f"tenant {tenant} has no domains"
             raise SpecificationError(f"{wanted}; in force are: {known}")
     if as_json:
-        _print_json([{"version": version, **_plain(spec)} for version, spec in chosen])
+        print_json([{"version": version, **_plain(spec)} for version, spec in chosen])
     elif not chosen:
-        _say("No domains are in force. Apply a file: croupier domains apply FILE")
+        say("No domains are in force. Apply a file: croupier domains apply FILE")
     elif domain is not None:
-        _print(tables.details(*chosen[0]))
+        printing.show(tables.details(*chosen[0]))
     else:
-        _print(tables.summary(chosen))
+        printing.show(tables.summary(chosen))
 
 
 def _read(file: Path, *, as_json: bool) -> list[DomainSpec]:
@@ -144,11 +126,11 @@ def _read(file: Path, *, as_json: bool) -> list[DomainSpec]:
     if not problems:
         return specs
     if as_json:
-        _print_json({"file": str(file), "domains": [], "problems": [_fields(problem) for problem in problems]})
+        print_json({"file": str(file), "domains": [], "problems": [_fields(problem) for problem in problems]})
     else:
         for problem in problems:
-            _complain(str(problem))
-        _complain(f"{file} has {_count(len(problems), 'problem')}; nothing was changed.")
+            complain(str(problem))
+        complain(f"{file} has {_count(len(problems), 'problem')}; nothing was changed.")
     raise typer.Exit(Exit.WRONG)
 
 
@@ -157,23 +139,23 @@ def _report(
 ) -> None:
     """Say where it stands and, as far as wanted, whether workers have it."""
     if not as_json:
-        _print(tables.published(done))
+        printing.show(tables.published(done))
     pending = _await_workers(done, servers, prefix, wait=wait, timeout=timeout)
     if as_json:
         missing = None if pending is None else {(each.tenant, each.domain) for each in pending}
-        _print_json(
+        print_json(
             [
                 {**_fields(each), "learned": None if missing is None else (each.tenant, each.domain) not in missing}
                 for each in done
             ]
         )
     elif pending is None:
-        _say("In the log. Not waited for the workers.")
+        say("In the log. Not waited for the workers.")
     elif not pending:
-        _say("The workers have it.")
+        say("The workers have it.")
     else:
         names = ", ".join(f"{each.tenant}/{each.domain}" for each in pending)
-        _say(f"In the log, but no worker has read it yet: {names}. It takes effect when one runs (croupier worker).")
+        say(f"In the log, but no worker has read it yet: {names}. It takes effect when one runs (croupier worker).")
     if wait and pending:
         raise typer.Exit(Exit.NOT_IN_TIME)
 
@@ -185,37 +167,15 @@ def _await_workers(
     if wait is False:
         return None
     group = f"{prefix}{WORKER_GROUP}"
-    expected: bool = wait is True or _run(has_members(servers, group))
+    expected: bool = wait is True or run(has_members(servers, group))
     patience = timeout if expected else 0.0
-    return _run(wait_applied(servers, prefix, done, group, patience))
+    return run(wait_applied(servers, prefix, done, group, patience))
 
 
 def _confirm(question: str, *, yes: bool) -> None:
     """Ask on a terminal; a script has decided already."""
     if not yes and sys.stdin.isatty():
         typer.confirm(question, abort=True, err=True)
-
-
-@contextmanager
-def _explained(*, as_json: bool) -> Iterator[None]:
-    """Turn the errors people can meet into a sentence and an exit code."""
-    try:
-        yield
-    except CroupierError as error:
-        _print_json({"error": str(error)}) if as_json else _complain(str(error))
-        absent = isinstance(error, BrokerUnavailableError | TopicsMismatchError)
-        raise typer.Exit(Exit.NO_BROKER if absent else Exit.WRONG) from None
-
-
-def _run(work: Coroutine[Any, Any, Result]) -> Result:
-    """Run to the end; what the Kafka client logs on the way is in our errors already."""
-    client = logging.getLogger("aiokafka")
-    level = client.level
-    client.setLevel(logging.CRITICAL)
-    try:
-        return asyncio.run(work)
-    finally:
-        client.setLevel(level)
 
 
 def _plain(spec: DomainSpec) -> dict[str, Any]:
@@ -226,22 +186,6 @@ def _plain(spec: DomainSpec) -> dict[str, Any]:
 def _fields(entry: object) -> dict[str, Any]:
     plain: dict[str, Any] = msgspec.to_builtins(entry)
     return plain
-
-
-def _print(renderable: RenderableType) -> None:
-    Console().print(renderable)
-
-
-def _say(text: str) -> None:
-    Console().print(text, markup=False, highlight=False, soft_wrap=True)
-
-
-def _complain(text: str) -> None:
-    Console(stderr=True).print(text, markup=False, highlight=False, soft_wrap=True)
-
-
-def _print_json(value: object) -> None:
-    typer.echo(json.dumps(value, ensure_ascii=False))
 
 
 def _count(number: int, words: str) -> str:
