@@ -25,10 +25,10 @@ class Uniform:
 
     def distribution(
         self,
-        features: NDArray[np.float32],  # noqa: ARG002 - the interface
+        features: NDArray[np.float32],
         eligible: NDArray[np.bool_],
-        prices: NDArray[np.float64],  # noqa: ARG002
-        lambda_: float,  # noqa: ARG002
+        prices: NDArray[np.float64],
+        lambda_: float,
     ) -> tuple[NDArray[np.float64], None]:
         """Probabilities (n, K); it estimates nothing and knows no budget."""
         return self._probabilities(eligible), None
@@ -37,7 +37,7 @@ class Uniform:
         """Nothing to learn; its probabilities."""
         return self._probabilities(batch.eligible), None
 
-    def rearrange(self, setting: Setting, weight: float = 1.0) -> None:  # noqa: ARG002 - there is no past
+    def rearrange(self, setting: Setting, weight: float = 1.0) -> None:
         """Go on under another setting."""
         self.setting = setting
 
