@@ -1,21 +1,19 @@
 """Whether the workers have taken up what was published."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import (
     CoordinatorLoadInProgressError,
     CoordinatorNotAvailableError,
-    KafkaError,
     NotCoordinatorError,
 )
 
-from schemas.errors import BrokerUnavailableError
 from schemas.topics import OUTCOMES, full_name
 
+from . import clients
 from .publish import Published
 
 _POLL_S = 0.1
@@ -28,7 +26,7 @@ async def wait_applied(
     prefix: str,
     published: Sequence[Published],
     group: str,
-    timeout: float,  # noqa: ASYNC109
+    timeout: float,
 ) -> list[Published]:
     """Wait until the workers' group has committed past what was published; returns what it has not, in time.
 
@@ -37,7 +35,7 @@ async def wait_applied(
     topic = full_name(OUTCOMES, prefix)
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout
-    async with _admin(bootstrap) as admin:
+    async with clients.admin(bootstrap) as admin:
         while True:
             committed = await _committed(admin, group)
             pending = [
@@ -50,7 +48,7 @@ async def wait_applied(
 
 async def has_members(bootstrap: str, group: str) -> bool:
     """Whether any worker is in the group now."""
-    async with _admin(bootstrap) as admin:
+    async with clients.admin(bootstrap) as admin:
         try:
             (response,) = await admin.describe_consumer_groups([group])
         except _AGAIN:
@@ -65,17 +63,3 @@ async def _committed(admin: AIOKafkaAdminClient, group: str) -> dict[TopicPartit
     except _AGAIN:
         return {}
     return {place: entry.offset for place, entry in offsets.items()}
-
-
-@asynccontextmanager
-async def _admin(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    try:
-        await admin.start()
-        yield admin
-    except (KafkaError, OSError) as error:
-        raise BrokerUnavailableError(
-            f"the broker at {bootstrap} cannot be used: {type(error).__name__}: {error}. Is it running?"
-        ) from error
-    finally:
-        await admin.close()

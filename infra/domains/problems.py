@@ -25,7 +25,7 @@ class Problem:
     def __str__(self) -> str:
         place = [f"{self.file}:{self.line}", self.domain and f"domain {self.domain}", self.key]
         text = f"{': '.join(part for part in place if part)}: found {self.found}; expected {self.expected}"
-        return f"{text}. {self.hint}" if self.hint else text
+        return f"{text.rstrip('.')}. {self.hint}" if self.hint else text
 
 
 @dataclass(slots=True)

@@ -18,26 +18,29 @@ A removal is a specification of None in both topics (not a tombstone, which comp
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import structlog
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka import TopicPartition
 
 from schemas import wire
 from schemas.domains import DomainSpec
-from schemas.errors import BadRecordError, BrokerUnavailableError, SpecificationError, TopicsMismatchError
+from schemas.errors import BadRecordError, SpecificationError, TopicsMismatchError
 from schemas.events import SpecChange
 from schemas.partitioning import partition
 from schemas.topics import OUTCOMES, SPECS, full_name
+
+from . import clients
 
 #: tenant and domain
 Key = tuple[str, str]
 
 _READ_TIMEOUT_S = 30.0
 _FETCH_MS = 500
+#: A topic just created may take a moment until every broker knows it.
+_NEW_TOPIC_S = 3.0
+_ASK_AGAIN_S = 0.1
 
 _log = structlog.get_logger()
 
@@ -80,8 +83,8 @@ async def read_latest(bootstrap: str, prefix: str) -> dict[Key, tuple[int, Domai
     """The latest version of every domain that `specs` knows; None when it was removed."""
     topic = full_name(SPECS, prefix)
     latest: dict[Key, tuple[int, DomainSpec | None]] = {}
-    async with _consumer(bootstrap) as consumer:
-        await _partitions(consumer, topic, bootstrap)
+    await _partitions(bootstrap, topic)
+    async with clients.consumer(bootstrap) as consumer:
         place = TopicPartition(topic, 0)
         consumer.assign([place])
         begin = (await consumer.beginning_offsets([place]))[place]
@@ -101,7 +104,7 @@ async def append_specs(bootstrap: str, prefix: str, wanted: Mapping[Key, DomainS
     latest = await read_latest(bootstrap, prefix)
     differing = [key for key, spec in wanted.items() if key not in latest or latest[key][1] != spec]
     if differing:
-        async with _producer(bootstrap) as producer:
+        async with clients.producer(bootstrap) as producer:
             topic = full_name(SPECS, prefix)
             sent = [
                 await producer.send(topic, _change(key, 0, wanted[key]), key=specs_key(*key), partition=0)
@@ -117,9 +120,8 @@ async def announce(
     """Step 2: append the latest version of every wanted domain to its tenant's partition of `outcomes`."""
     latest = await read_latest(bootstrap, prefix)
     topic = full_name(OUTCOMES, prefix)
-    async with _consumer(bootstrap) as consumer:
-        partitions = await _partitions(consumer, topic, bootstrap)
-    async with _producer(bootstrap) as producer:
+    partitions = await _partitions(bootstrap, topic)
+    async with clients.producer(bootstrap) as producer:
         sent = []
         for key in wanted:
             version, spec = latest[key]
@@ -175,40 +177,18 @@ def _take(
     latest[change.tenant, change.domain] = (offset, change.spec)
 
 
-async def _partitions(consumer: AIOKafkaConsumer, topic: str, bootstrap: str) -> int:
+async def _partitions(bootstrap: str, topic: str) -> int:
     """Number of partitions of a topic, which is not created by asking."""
-    if topic not in await consumer.topics():
-        raise TopicsMismatchError(
-            f"the broker at {bootstrap} has no topic {topic}. Create this deployment's topics with "
-            "`croupier topics create`, or check --prefix."
-        )
-    return len(consumer.partitions_for_topic(topic))
-
-
-@asynccontextmanager
-async def _consumer(bootstrap: str) -> AsyncIterator[AIOKafkaConsumer]:
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest")
-    async with started(consumer, bootstrap):
-        yield consumer
-
-
-@asynccontextmanager
-async def _producer(bootstrap: str) -> AsyncIterator[AIOKafkaProducer]:
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", enable_idempotence=True)
-    async with started(producer, bootstrap):
-        yield producer
-
-
-@asynccontextmanager
-async def started(client: AIOKafkaConsumer | AIOKafkaProducer, bootstrap: str) -> AsyncIterator[None]:
-    """Start a client and stop it again; Kafka's errors become BrokerUnavailableError."""
-    try:
-        await client.start()
-        yield
-    except (KafkaError, OSError, TimeoutError) as error:
-        raise BrokerUnavailableError(
-            f"the broker at {bootstrap} cannot be used: {type(error).__name__}: {error}. Is it running, and is this "
-            "its address? `croupier up` starts one on this machine."
-        ) from error
-    finally:
-        await client.stop()
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + _NEW_TOPIC_S
+    async with clients.admin(bootstrap) as admin:
+        while True:
+            for described in await admin.describe_topics():
+                if described["topic"] == topic and described["partitions"]:
+                    return len(described["partitions"])
+            if loop.time() >= deadline:
+                raise TopicsMismatchError(
+                    f"the broker at {bootstrap} has no topic {topic}. Create this deployment's topics with "
+                    "`croupier topics create`, or check --prefix."
+                )
+            await asyncio.sleep(_ASK_AGAIN_S)

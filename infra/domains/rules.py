@@ -5,6 +5,7 @@ with one wrong number still gets every other message.
 """
 
 import math
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final, get_args
 
@@ -141,17 +142,32 @@ RULES: Final[tuple[Callable[[Table, Path, Problems], None], ...]] = (
 
 
 def _known_to_registry(kind: str, params: dict[str, float | str], place: Path, problems: Problems) -> bool:
-    from stream_workers.bandits.registry import check_params  # compiles kernels: only who checks a learner waits
+    """Whether the registry takes the parameters; it names one at a time, so the wrong ones are taken out in turn."""
+    from stream_workers.bandits.registry import KINDS, check_params  # compiled kernels: only who has a learner waits
 
-    try:
-        check_params(kind, params)
-    except SpecificationError as error:
-        wrong = next((key for key in params if f'"{key}"' in str(error) or f"'{key}'" in str(error)), None)
-        where = (*place, "params") if wrong is None else (*place, "params", wrong)
-        found = f"{wrong} = {show(params[wrong])}" if wrong is not None else f"the parameters {_inline(params)}"
-        problems.add(where, found, f'what kind "{kind}" takes: {error}')
-        return False
-    return True
+    left = dict(params)
+    wrong: list[str] = []
+    while True:
+        try:
+            check_params(kind, left)
+        except SpecificationError as error:
+            reason = str(error)
+        else:
+            return not wrong
+        if any(_names(reason, key) for key in wrong):
+            return False  # it misses what was taken out
+        key = next((key for key in left if _names(reason, key)), None)
+        if key is None:
+            problems.add((*place, "params"), f"the parameters {_inline(left)}", f"what its kind takes. {reason}")
+            return False
+        known = [each.name for each in KINDS[kind].parameters]
+        hint = "" if key in known else suggestion(key, known)
+        problems.add((*place, "params", key), show(left.pop(key)), f"what its kind takes. {reason}", hint)
+        wrong.append(key)
+
+
+def _names(reason: str, key: str) -> bool:
+    return re.search(rf"parameter '?{re.escape(key)}'? ", reason) is not None
 
 
 def _inline(params: dict[str, float | str]) -> str:

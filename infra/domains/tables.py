@@ -22,27 +22,22 @@ def summary(specs: Iterable[tuple[int | None, DomainSpec]]) -> Table:
     rows = list(specs)
     versioned = any(version is not None for version, _ in rows)
     table = Table(box=box.SIMPLE_HEAD)
-    table.add_column("tenant")
-    table.add_column("domain")
+    table.add_column("domain", overflow="fold")
     if versioned:
         table.add_column("version", justify="right")
-    table.add_column("arms")
-    table.add_column("features", justify="right")
-    table.add_column("reward")
+    table.add_column("arms", justify="right")
+    table.add_column("reward", overflow="fold")
     table.add_column("horizon", justify="right")
-    table.add_column("champion")
-    table.add_column("challengers")
+    table.add_column("champion", overflow="fold")
     for version, spec in rows:
+        enabled = sum(arm.enabled for arm in spec.arms)
         cells = [
-            spec.tenant,
-            spec.domain,
+            f"{spec.tenant}/{spec.domain}",
             *([str(version)] if versioned else []),
-            _arm_names(spec),
-            str(spec.features),
-            ", ".join(f"{component.weight:g} {name}" for name, component in spec.reward.items()),
+            str(enabled) if enabled == len(spec.arms) else f"{enabled} of {len(spec.arms)}",
+            "\n".join(f"{component.weight:g} {name}" for name, component in spec.reward.items()),
             format_duration(spec.horizon_ms),
-            _learner(spec.champion),
-            ", ".join(map(_learner, spec.challengers)),
+            spec.champion.name,
         ]
         table.add_row(*map(Text, cells))
     return table
@@ -97,11 +92,6 @@ def published(entries: Sequence[Published]) -> Table:
             f"partition {entry.partition}, offset {entry.offset}",
         )
     return table
-
-
-def _arm_names(spec: DomainSpec) -> str:
-    names = [arm.name if arm.enabled else f"({arm.name})" for arm in spec.arms]
-    return ", ".join(names) if len(names) <= 4 else f"{len(names)}: {', '.join(names[:3])}, ..."
 
 
 def _learner(learner: LearnerSpec) -> str:
