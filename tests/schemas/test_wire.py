@@ -20,7 +20,7 @@ messages = st.sampled_from(MESSAGES)
 
 
 def reason(topic, value):
-    """Why the bytes are refused, or None when they are not or nothing is said.  Whatever else is raised fails the test."""
+    """Why the bytes are refused, or None when they are not or nothing is said.  Anything else raised fails the test."""
     try:
         wire.decode(topic, value)
     except BadRecordError as error:
