@@ -24,7 +24,7 @@ from .schedule import Interaction, schedule
 #: Contexts that may be without a decision at one time; above it the player waits, however slow the router is.
 WINDOW = 10_000
 #: After a stall the rate is resumed, not caught up with: at most this much time is made good.
-_CATCH_UP_S = 0.05
+_CATCH_UP_S = 0.2
 _TICK_S = 0.005
 _PROGRESS_S = 0.25
 _TURN = 32
