@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from producers.features import CONTENT_DIMENSIONS, NumberFeatures, TextFeatures
 
+from . import data
 from .recording import Recording
 
 #: The usual estimate for English; answers were not recorded, so a computed cost is that of the prompt alone.
@@ -58,7 +59,7 @@ def load(tenant: str, *, content: bool, dimensions: int = CONTENT_DIMENSIONS) ->
 
 def read(file: str) -> dict[str, Any]:
     """What a bundle holds, as it is."""
-    packed = files(__package__).joinpath("data", f"{file}.json.gz").read_bytes()
+    packed = files(data).joinpath(f"{file}.json.gz").read_bytes()
     content: dict[str, Any] = json.loads(gzip.decompress(packed))
     return content
 
