@@ -53,8 +53,8 @@ def check(outcome: Outcome, spec: DomainSpec) -> None:
             f"decision {decision.id!r} has {len(decision.features)} bytes of features; {spec.domain} has "
             f"{spec.features} float32, {4 * spec.features} bytes",
         )
-    features = np.frombuffer(decision.features, "<f4")
-    if not math.isfinite(features.dot(features)) and not np.isfinite(features).all():
+    features = np.frombuffer(decision.features, "<f4").astype(np.float64)  # squares of float32 cannot overflow there
+    if not math.isfinite(features.dot(features)):
         raise BadRecordError(Reason.FEATURES_NOT_FINITE, f"decision {decision.id!r} has features that are not finite")
     K = len(decision.arms)
     if decision.choice >= K:
