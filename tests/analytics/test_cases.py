@@ -128,6 +128,7 @@ def test_a_refused_outcome_leaves_no_hole_in_the_ordinals():
     events += [outcome(n, domain="nowhere" if n % 3 else "routing", choice=n % 5) for n in range(pages)]
     run = Run().whole(log(events))
     assert [key for key in run.durable if key.startswith(b"\x01ordinals/")] == []
+    assert [key for key in run.durable if key.startswith(b"\x01ordinals")] != []
     assert len(run.dead) > pages // 2
 
 
