@@ -1,3 +1,4 @@
+import doctest
 import hashlib
 import struct
 
@@ -7,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from producers.features import NumberFeatures, TextFeatures
+from producers.features import text as text_module
 from producers.features.content import STOP_WORDS, content, terms
 from producers.features.shape import SHAPES
 
@@ -144,3 +146,10 @@ def test_numbers_refuse_what_they_cannot_scale():
         NumberFeatures([1.0], [0.0])
     with pytest.raises(ValueError, match="at least 1"):
         TextFeatures(content=True, dimensions=0)
+
+
+def test_the_documented_example_is_true():
+    """What the docstring of TextFeatures shows is what it does."""
+    outcome = doctest.testmod(text_module)
+    assert outcome.attempted > 0
+    assert outcome.failed == 0
