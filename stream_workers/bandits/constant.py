@@ -5,10 +5,28 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from .kernel import kernel
 from .parameters import Parameter
 from .policy import Batch, Setting
 
 FIXED_PARAMETERS = (Parameter("arm", str, None, "the arm"),)
+
+
+@kernel("void(b1[:,::1], i8, f8, f8[:,::1])")
+def constant(eligible: NDArray[np.bool_], arm: int, minimum: float, out: NDArray[np.float64]) -> None:
+    """Write (n, K): 1 - minimum to the arm where it is eligible, the rest in equal parts to every eligible arm."""
+    n, K = eligible.shape
+    for i in range(n):
+        count = 0
+        for a in range(K):
+            if eligible[i, a]:
+                count += 1
+        leads = arm >= 0 and eligible[i, arm]
+        share = (minimum if leads else 1.0) / max(count, 1)
+        for a in range(K):
+            out[i, a] = share if eligible[i, a] else 0.0
+        if leads:
+            out[i, arm] += 1.0 - minimum
 
 
 class Uniform:
@@ -20,8 +38,13 @@ class Uniform:
         self.setting = setting
 
     def _probabilities(self, eligible: NDArray[np.bool_]) -> NDArray[np.float64]:
-        count = eligible.sum(axis=1, keepdims=True)
-        return np.where(eligible, 1.0 / np.maximum(count, 1), 0.0)
+        out = np.empty(eligible.shape)
+        constant(eligible, self._arm(), self.setting.exploration_minimum, out)
+        return out
+
+    def _arm(self) -> int:
+        """Index of the arm that gets all but the exploration minimum; -1: none."""
+        return -1
 
     def distribution(
         self,
@@ -56,14 +79,6 @@ class Fixed(Uniform):
 
     kind = "fixed"
 
-    def _probabilities(self, eligible: NDArray[np.bool_]) -> NDArray[np.float64]:
-        uniform = super()._probabilities(eligible)
-        setting = self.setting
-        if setting.params["arm"] not in setting.arms:
-            return uniform
-        arm = setting.arms.index(str(setting.params["arm"]))
-        rows = eligible[:, arm]
-        minimum = setting.exploration_minimum
-        uniform[rows] *= minimum
-        uniform[rows, arm] += 1.0 - minimum
-        return uniform
+    def _arm(self) -> int:
+        arm = str(self.setting.params["arm"])
+        return self.setting.arms.index(arm) if arm in self.setting.arms else -1

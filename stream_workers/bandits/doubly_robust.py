@@ -34,7 +34,7 @@ PARAMETERS = (
     Parameter("gamma", float, 50.0, "sharpness of SquareCB: gamma * sqrt(outcomes); lower explores more", 0.0, 1e6),
     Parameter("bonus", float, 0.3, "weight of the upper confidence bound that is added while choosing", 0.0, 100.0),
     Parameter("ridge", float, 1.0, "shrinkage of the reward models", 1e-6, 1e6),
-    Parameter("correction_ridge", float, 300.0, "shrinkage of the doubly robust correction", 1e-6, 1e12),
+    Parameter("correction_ridge", float, 10000.0, "shrinkage of the doubly robust correction", 1e-6, 1e12),
     Parameter("clip", float, 20.0, "largest importance weight learned with", 1.0, 1e6),
     Parameter("width", int, 128, "slots that features are folded into when there are more", 1, 256),
 )

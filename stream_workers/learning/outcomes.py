@@ -1,6 +1,7 @@
 """Outcomes into arrays over a domain's arms of now, and the checks that come before."""
 
 import math
+import struct
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -12,6 +13,8 @@ from schemas.errors import BadRecordError, Reason
 from schemas.events import Outcome
 
 from .reward import reward_of
+
+_FLOAT = struct.Struct("<f")
 
 #: How far logged propensities may be from a sum of 1 (float32, up to 64 arms).
 _SUM_TOLERANCE = 1e-4
@@ -81,21 +84,34 @@ def check(outcome: Outcome, spec: DomainSpec) -> None:
 
 def columns(outcomes: Sequence[Outcome], spec: DomainSpec, index: dict[str, int]) -> Columns:
     """Arrays of outcomes that passed `check`.  index: arm name to its place in spec.arms."""
-    n, K = len(outcomes), len(spec.arms)
+    n = len(outcomes)
+    # Most decisions choose from the same arms: their places and masks are worked out once for each set.
+    sets: dict[tuple[str, ...], int] = {}
+    places: list[list[int]] = []
+    set_of, chosen, propensity, reward, complete, costs = [], [], [], [], [], []
+    for outcome in outcomes:
+        decision, observations = outcome.decision, outcome.observations
+        number = sets.get(decision.arms)
+        if number is None:
+            number = sets[decision.arms] = len(places)
+            places.append([index.get(name, -1) for name in decision.arms])
+        set_of.append(number)
+        chosen.append(places[number][decision.choice])
+        propensity.append(_FLOAT.unpack_from(decision.propensities, 4 * decision.choice)[0])
+        worth, whole = reward_of(spec, observations)
+        reward.append(worth)
+        complete.append(whole)
+        costs.append(observations.get("cost", math.nan))
+    masks = np.zeros((len(places), len(spec.arms)), np.bool_)
+    for mask, place in zip(masks, places, strict=True):
+        mask[[arm for arm in place if arm >= 0]] = True
     features = np.frombuffer(bytearray(b"".join([each.decision.features for each in outcomes])), "<f4")
-    eligible = np.zeros((n, K), np.bool_)
-    chosen = np.empty(n, np.int64)
-    propensity, reward, costs = np.empty(n), np.empty(n), np.empty(n)
-    complete = np.empty(n, np.bool_)
-    places: dict[tuple[str, ...], list[int]] = {}
-    for i, outcome in enumerate(outcomes):
-        decision = outcome.decision
-        place = places.get(decision.arms)
-        if place is None:
-            place = places[decision.arms] = [index.get(name, -1) for name in decision.arms]
-        eligible[i, [a for a in place if a >= 0]] = True
-        chosen[i] = place[decision.choice]
-        propensity[i] = np.frombuffer(decision.propensities, "<f4", 1, 4 * decision.choice)[0]
-        reward[i], complete[i] = reward_of(spec, outcome.observations)
-        costs[i] = outcome.observations.get("cost", math.nan)
-    return Columns(features.reshape(n, spec.features), eligible, chosen, propensity, reward, costs, complete)
+    return Columns(
+        features.reshape(n, spec.features),
+        masks[set_of],
+        np.array(chosen, np.int64),
+        np.array(propensity, np.float64),
+        np.array(reward, np.float64),
+        np.array(costs, np.float64),
+        np.array(complete, np.bool_),
+    )
