@@ -4,6 +4,7 @@ import json
 
 import typer
 from rich.console import Console, RenderableType
+from rich.text import Text
 
 
 def show(renderable: RenderableType) -> None:
@@ -21,6 +22,11 @@ def complain(text: str) -> None:
     Console(stderr=True).print(text, markup=False, highlight=False, soft_wrap=True)
 
 
+def print_line(text: Text) -> None:
+    """Print one line, coloured on a terminal and never wrapped elsewhere."""
+    Console(highlight=False).print(text, soft_wrap=True)
+
+
 def print_json(value: object) -> None:
-    """Print one line of JSON."""
-    typer.echo(json.dumps(value, ensure_ascii=False))
+    """Print one line of JSON, in ASCII: right in every locale, and nothing in it can move a terminal's cursor."""
+    typer.echo(json.dumps(value))

@@ -20,26 +20,29 @@ _REQUEST_TIMEOUT_MS = 30_000
 _POLL_SECONDS = 0.02
 
 
-async def create_topics(bootstrap_servers: str, *, prefix: str = "", partitions: int = DEFAULT_PARTITIONS) -> list[str]:
+async def create_topics(bootstrap_servers: str, *, prefix: str = "", partitions: int | None = None) -> list[str]:
     """Create the topics that are missing; the names of those created.  Existing ones are left as they are.
 
-    partitions: of each keyed topic, a power of two up to 1,024.  Every topic gets min(3, brokers) replicas; with three,
-    two must have a record before it is acknowledged, so that one broker may be lost without losing a decision.
+    partitions: of each keyed topic, a power of two up to 1,024; None: as those that exist, else 8.  Every topic gets
+    min(3, brokers) replicas; with three, two must have a record before it is acknowledged, so that one broker may be
+    lost without losing a decision.
     TopicsMismatchError: another number was asked for than the topics that exist have; nothing is created.
     """
-    if problem := _partitions_problem(partitions):
+    if partitions is not None and (problem := _partitions_problem(partitions)):
         raise TopicsMismatchError(f"Topics cannot have {partitions} partitions: {problem}")
     async with _admin(bootstrap_servers) as admin:
         existing = {each["topic"]: len(each["partitions"]) for each in await admin.describe_topics()}
         missing = [topic for topic in ALL if full_name(topic, prefix) not in existing]
         if not missing:
             return []
-        others = {
+        present = {
             existing[name]
             for topic in ALL
             if topic.partitions == "keyed" and (name := full_name(topic, prefix)) in existing
-        } - {partitions}
-        if others:
+        }
+        if partitions is None:
+            partitions = min(present, default=DEFAULT_PARTITIONS)
+        if others := present - {partitions}:
             raise TopicsMismatchError(
                 f"There are keyed topics with {' and '.join(map(str, sorted(others)))} partitions, and {partitions} "
                 "were asked for: nothing was created, since all must have the same number. Ask for that number: "
