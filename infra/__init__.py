@@ -1,0 +1,1 @@
+"""What runs a deployment: Kafka, topics, the command line, the supervisor, and readers from outside."""

@@ -1,4 +1,8 @@
-"""What a tenant's domain is: arms, features, reward, horizon, learner.  A change travels through the outcomes log."""
+"""What a tenant's domain is: arms, features, reward, horizon, learner.  A change travels through the outcomes log.
+
+Unknown fields are skipped here, so that a worker can read a specification that a newer version wrote; the reader of
+domain files (infra.domains.file) refuses them, because there they are spelling mistakes.
+"""
 
 from typing import Annotated, Literal
 
@@ -9,7 +13,7 @@ Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 NotNegative = Annotated[float, Meta(ge=0.0)]
 
 
-class Arm(Struct, frozen=True, forbid_unknown_fields=True):
+class Arm(Struct, frozen=True):
     """An option: a model, a depth of analysis, a way to engage."""
 
     name: Identifier
@@ -17,7 +21,7 @@ class Arm(Struct, frozen=True, forbid_unknown_fields=True):
     enabled: bool = True
 
 
-class Component(Struct, frozen=True, forbid_unknown_fields=True):
+class Component(Struct, frozen=True):
     """One part of the reward: an observation mapped linearly from `worst`..`best` to 0..1 and clipped, times weight."""
 
     weight: NotNegative = 1.0
@@ -26,7 +30,7 @@ class Component(Struct, frozen=True, forbid_unknown_fields=True):
     required: bool = False  # without it (at the horizon) the whole reward is the domain's default_reward
 
 
-class LearnerSpec(Struct, frozen=True, forbid_unknown_fields=True):
+class LearnerSpec(Struct, frozen=True):
     """A policy by kind and parameters; `stream_workers.bandits.registry` knows both."""
 
     name: Identifier
@@ -34,13 +38,13 @@ class LearnerSpec(Struct, frozen=True, forbid_unknown_fields=True):
     params: dict[str, float | str] = {}
 
 
-class Budget(Struct, frozen=True, forbid_unknown_fields=True):
+class Budget(Struct, frozen=True):
     """A target for the mean cost of a request, held by a primal-dual pacer."""
 
     cost_per_request: Annotated[float, Meta(gt=0.0)]  # USD
 
 
-class DomainSpec(Struct, frozen=True, forbid_unknown_fields=True):
+class DomainSpec(Struct, frozen=True):
     """A tenant's domain."""
 
     tenant: Identifier

@@ -53,6 +53,7 @@ class WorkerMetrics(Collector):
             )
         yield GaugeMetricFamily("croupier_in_flight_bytes", "Output not acknowledged yet", status["in_flight_bytes"])
         yield GaugeMetricFamily("croupier_decisions_open", "Decisions waiting for feedback", status["decisions_open"])
+        yield GaugeMetricFamily("croupier_rewards_held", "Rewards whose decision is not known", status["rewards_held"])
         lag = GaugeMetricFamily("croupier_lag_records", "Records not applied yet", labels=["topic", "partition"])
         for each in status["partitions"]:
             lag.add_metric([each["topic"], str(each["partition"])], each["lag"])

@@ -125,12 +125,13 @@ class Worker:
         joined: Counter[str] = Counter()
         tenants: dict[str, dict[str, int]] = {}
         domains: list[dict[str, Any]] = []
-        decisions_open = 0
+        decisions_open = rewards_held = 0
         for partition in list(self.app.ledger.owned.values()):
             for stage in partition.stages.values():
                 processor = stage.processor
                 if isinstance(processor, JoinerProcessor):
                     decisions_open += processor.pending()
+                    rewards_held += processor.held()
                     for tenant, tally in processor.tallies().items():
                         tenants[tenant] = dict(tally)
                         joined.update(tally)
@@ -145,6 +146,7 @@ class Worker:
             **self.app.status(),
             "in_flight_bytes": self.app.in_flight_bytes(),
             "decisions_open": decisions_open,
+            "rewards_held": rewards_held,
             "joined": dict(joined),
             "tenants": tenants,
             "domains": domains,

@@ -111,9 +111,7 @@ def _run(
 
     async def main() -> None:
         await check_topics(servers, prefix=prefix)
-        stages = (
-            worker_stages(early_ms=early_ms, remember_ms=remember_ms) if role == "worker" else analytics_stages()
-        )
+        stages = worker_stages(early_ms=early_ms, remember_ms=remember_ms) if role == "worker" else analytics_stages()
         await Worker(stages, settings).run()
 
     asyncio.run(main())

@@ -71,6 +71,10 @@ class JoinerProcessor:
         """Outcomes that have not ended and rewards that wait for their decision."""
         return self._decisions.open + len(self._held)
 
+    def held(self) -> int:
+        """How many rewards wait for a decision that is not known."""
+        return len(self._held)
+
     def clock_wanted(self, idle_ms: Mapping[str, float]) -> tuple[str, ...]:
         """The topics that need a Clock record, so that something that is due can end although nothing else comes.
 

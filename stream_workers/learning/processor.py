@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from schemas import topics, wire
-from schemas.errors import BadRecordError, Reason
+from schemas.errors import BadRecordError, Reason, SpecificationError
 from schemas.events import Outcome, SpecChange
 
 from ..ordinals import Ordinals
@@ -58,12 +58,15 @@ class LearnerProcessor:
                 event = wire.decode(topic, record.value)
                 if isinstance(event, SpecChange):
                     name = (event.tenant, event.domain)
+                    _check_key(record, event.tenant)
                     self._learn(name, waiting.pop(name, []))
                     self._change(name, event)
                 else:
                     self._admit(record, event, waiting)
             except BadRecordError as error:
                 self._dead(topic, record, error)
+            except SpecificationError as error:  # `croupier domains` refuses these; another program may not
+                self._dead(topic, record, BadRecordError(Reason.INVALID, str(error)))
         for name, outcomes in waiting.items():
             self._learn(name, outcomes)
         self.applied = records[-1].offset + 1
@@ -84,14 +87,14 @@ class LearnerProcessor:
     def _admit(self, record: Record, outcome: Outcome, waiting: dict[tuple[str, str], list[Outcome]]) -> None:
         decision = outcome.decision
         name = (decision.tenant, decision.domain)
-        if record.key != decision.tenant.encode():
-            raise BadRecordError(Reason.WRONG_KEY, f"key {record.key!r} on an outcome of tenant {decision.tenant!r}")
+        _check_key(record, decision.tenant)
+        if not self._ordinals.first(outcome.ordinal):  # one that is refused below has had its turn, too
+            return
         state = self.domain(*name)
         if state is None:
             raise BadRecordError(Reason.UNKNOWN_DOMAIN, f"tenant {name[0]!r} has no domain {name[1]!r} at this point")
         check(outcome, state.spec)
-        if self._ordinals.first(outcome.ordinal):
-            waiting.setdefault(name, []).append(outcome)
+        waiting.setdefault(name, []).append(outcome)
 
     def _learn(self, name: tuple[str, str], outcomes: list[Outcome]) -> None:
         if outcomes:
@@ -130,6 +133,11 @@ def replay(partition: int, records: Iterable[Record], *, batch: int = 500) -> Me
         processor.apply(topics.OUTCOMES.name, waiting)
     processor.flush()
     return state
+
+
+def _check_key(record: Record, tenant: str) -> None:
+    if record.key != tenant.encode():
+        raise BadRecordError(Reason.WRONG_KEY, f"the record's key is {record.key!r}; it must be the tenant, {tenant!r}")
 
 
 def _key(name: tuple[str, str]) -> bytes:

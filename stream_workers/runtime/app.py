@@ -150,6 +150,7 @@ class StatefulApp:
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set; checkpoints once more and leaves the group."""
         s = self.settings
+        s.state_dir.mkdir(parents=True, exist_ok=True)
         # Local tables belong to one cluster and one group: those of another broker must never be taken for ours.
         self._stores.directory = s.state_dir / await _cluster_id(s.bootstrap_servers) / s.group_id
         await self._producer.start()

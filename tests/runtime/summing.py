@@ -13,7 +13,7 @@ import structlog
 
 from stream_workers.runtime.app import StatefulApp
 from stream_workers.runtime.settings import RuntimeSettings
-from stream_workers.runtime.topology import Stage
+from stream_workers.runtime.stage import Stage
 
 PAIR = struct.Struct(">qq")
 

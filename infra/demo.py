@@ -1,0 +1,226 @@
+"""The demo: a deployment of its own, recorded traffic, and a table computed from the topics by an independent reader."""
+
+import asyncio
+import json
+import os
+import signal
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from infra.audit.audit import Audit, audit
+from infra.domains.file import read_domains
+from infra.domains.publish import apply_specs
+from infra.local import Deployment, deployment, local_broker
+from infra.traffic import Hindsight, hindsight, recordings_for
+from producers.replay.feedback import FeedbackPlan
+from producers.replay.player import play
+from producers.replay.recording import Recording
+from producers.replay.report import PlayReport
+from schemas.domains import DomainSpec
+from schemas.errors import CroupierError
+
+#: Rewards for decisions that never were are given up after this, and a worker that died is missed after that.
+EARLY_MS = 5_000
+SESSION_SECONDS = 10.0
+_SETTLE_SECONDS = 90.0
+_KILL_AT = 0.4
+
+Say = Callable[[str], None]
+Progress = Callable[[PlayReport], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table."""
+
+    tenant: str
+    domain: str
+    stand_in: bool
+    interactions: int
+    reward: float
+    hindsight: Hindsight
+    cost: float | None
+    latency_ms_p50: float
+    latency_ms_p99: float
+    joined: int
+    late: int
+    duplicate: int
+    orphan: int
+    decisions_lost: int
+    dead_letters: int
+
+
+@dataclass(frozen=True, slots=True)
+class DemoResult:
+    """What the demo shows."""
+
+    rows: Sequence[Row]
+    audit: Audit
+    killed: bool
+    restarts: int
+    seconds: float
+
+    def as_json(self) -> dict[str, Any]:
+        """The figures under stable names."""
+        return {
+            "contexts": self.audit.contexts,
+            "decisions": self.audit.decisions,
+            "outcomes": self.audit.outcomes,
+            "decisions_lost": self.audit.decisions_lost,
+            "outcomes_doubled": self.audit.outcomes_doubled,
+            "outcomes_missing": self.audit.outcomes_missing,
+            "outcomes_wrong": self.audit.outcomes_wrong,
+            "outcomes_repeated": self.audit.outcomes_repeated,
+            "dead_letters": sum(self.audit.dead_letters.values()),
+            "killed": self.killed,
+            "restarts": self.restarts,
+            "seconds": round(self.seconds, 1),
+            "tenants": [
+                {
+                    "tenant": row.tenant,
+                    "domain": row.domain,
+                    "stand_in": row.stand_in,
+                    "interactions": row.interactions,
+                    "reward": row.reward,
+                    "best_fixed": row.hindsight.best_fixed,
+                    "best_fixed_arm": row.hindsight.best_fixed_arm,
+                    "strongest": row.hindsight.strongest,
+                    "cheapest": row.hindsight.cheapest,
+                    "uniform": row.hindsight.uniform,
+                    "cost": row.cost,
+                    "latency_ms_p50": row.latency_ms_p50,
+                    "latency_ms_p99": row.latency_ms_p99,
+                    "rewards_joined": row.joined,
+                    "rewards_late": row.late,
+                    "rewards_duplicate": row.duplicate,
+                    "rewards_orphan": row.orphan,
+                    "decisions_lost": row.decisions_lost,
+                    "dead_letters": row.dead_letters,
+                }
+                for row in self.rows
+            ],
+        }
+
+
+async def run_demo(
+    domains: Path, *, interactions: int, rate: float, seed: int, kill: bool, workers: int, say: Say, progress: Progress
+) -> DemoResult:
+    """Everything, in a directory that is gone afterwards."""
+    begun = time.monotonic()
+    specs = read_domains(domains)
+    recordings = recordings_for(specs)
+    with ExitStack() as stack:
+        home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="croupier-demo-")))
+        broker = stack.enter_context(local_broker(home, say))
+        prefix = f"demo-{os.getpid()}-" if broker.how == "environment" else ""
+        options = ("--early-ms", str(EARLY_MS), "--session-timeout", str(SESSION_SECONDS))
+        async with deployment(broker, home, say, prefix=prefix, workers=workers, worker_options=options) as running:
+            await apply_specs(broker.bootstrap_servers, prefix, specs)
+            await _until(lambda: _serving(home, workers), "the workers to be ready", 60.0)
+            say(f"{workers} workers and analytics serve; playing {interactions} recorded interactions")
+            report = await _play(running, recordings, interactions, rate, seed, kill=kill, say=say, progress=progress)
+            say("waiting for the last feedback and horizons")
+            await _until(lambda: _settled(home, workers), "the last outcomes", _SETTLE_SECONDS)
+            say("reading the topics back with an independent reader")
+            audited = await audit(broker.bootstrap_servers, prefix=prefix, early_ms=EARLY_MS)
+            restarts = running.supervisor.restarts
+    rows = [_row(spec, recording, report, audited) for spec, recording in _pairs(specs, recordings)]
+    return DemoResult(rows, audited, kill, restarts, time.monotonic() - begun)
+
+
+async def _play(
+    running: Deployment,
+    recordings: Sequence[Recording],
+    interactions: int,
+    rate: float,
+    seed: int,
+    *,
+    kill: bool,
+    say: Say,
+    progress: Progress,
+) -> PlayReport:
+    due = kill
+
+    def watch(report: PlayReport) -> None:
+        nonlocal due
+        progress(report)
+        if due and report.contexts >= _KILL_AT * interactions:
+            due = False
+            pid = running.supervisor.pid("worker-1")
+            if pid is not None:
+                say(f"SIGKILL to worker-1 (process {pid}) after {report.contexts} contexts")
+                os.kill(pid, signal.SIGKILL)
+
+    return await play(
+        running.broker.bootstrap_servers, running.prefix, recordings,
+        interactions=interactions, rate=rate, seed=seed, plan=FeedbackPlan(), progress=watch, patience_s=90.0,
+    )  # fmt: skip
+
+
+def _pairs(specs: Sequence[DomainSpec], recordings: Sequence[Recording]) -> list[tuple[DomainSpec, Recording]]:
+    by_name = {(spec.tenant, spec.domain): spec for spec in specs}
+    return [(by_name[recording.tenant, recording.domain], recording) for recording in recordings]
+
+
+def _row(spec: DomainSpec, recording: Recording, report: PlayReport, audited: Audit) -> Row:
+    found = next(each for each in audited.tenants if (each.tenant, each.domain) == (spec.tenant, spec.domain))
+    return Row(
+        tenant=spec.tenant,
+        domain=spec.domain,
+        stand_in=recording.stand_in,
+        interactions=found.interactions,
+        reward=found.reward_mean,
+        hindsight=hindsight(spec, recording, report.tenants[spec.tenant].rows),
+        cost=found.cost_mean,
+        latency_ms_p50=found.latency_ms_p50,
+        latency_ms_p99=found.latency_ms_p99,
+        joined=found.rewards["joined"],
+        late=found.rewards["late"],
+        duplicate=found.rewards["duplicate"],
+        orphan=audited.orphans.get(spec.tenant, 0),
+        decisions_lost=found.decisions_lost,
+        dead_letters=audited.dead_letters_of.get(spec.tenant, 0),
+    )
+
+
+async def _until(condition: Callable[[], bool], what: str, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not await asyncio.to_thread(condition):
+        if time.monotonic() > deadline:
+            raise CroupierError(f"waited {seconds:g} s for {what}: see the logs of the processes")
+        await asyncio.sleep(0.25)
+
+
+def _statuses(home: Path) -> list[dict[str, Any]]:
+    found = []
+    for path in (home / "run").glob("worker-*.json"):
+        try:
+            address = json.loads(path.read_text(encoding="utf-8"))["address"]
+            with urllib.request.urlopen(f"{address}/status", timeout=5) as answer:  # noqa: S310 - our own process
+                found.append(json.loads(answer.read()))
+        except (OSError, ValueError, KeyError):
+            continue  # one that was killed, or is just starting
+    return found
+
+
+def _serving(home: Path, workers: int) -> bool:
+    """All partitions are owned, by as many workers as there should be, and all domains known to some learner."""
+    statuses = _statuses(home)
+    return len([s for s in statuses if s["partitions"] and s["recovering"] is None]) == workers
+
+
+def _settled(home: Path, workers: int) -> bool:
+    """Nothing lags, nothing waits for feedback, and nothing is held."""
+    statuses = _statuses(home)
+    return (
+        len([s for s in statuses if s["partitions"]]) == workers
+        and all(s["recovering"] is None and s["decisions_open"] == 0 for s in statuses)
+        and all(each["lag"] == 0 for s in statuses for each in s["partitions"])
+        and all(s["rewards_held"] == 0 for s in statuses)
+    )

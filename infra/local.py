@@ -1,0 +1,84 @@
+"""A whole deployment on this machine: Kafka, topics, workers, analytics, and where others find them."""
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.connection import HOME_VARIABLE, VARIABLE
+from infra.kafka import RunningBroker, start_broker
+from infra.kafka.topics import check_topics, create_topics
+from infra.supervisor import Program, Supervisor
+from schemas.topics import DEFAULT_PARTITIONS
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """What runs: the broker, and the supervisor of the processes."""
+
+    broker: RunningBroker
+    supervisor: Supervisor
+    home: Path
+    prefix: str
+
+
+@contextmanager
+def local_broker(
+    home: Path, say: Say, *, data_dir: Path | None = None, port: int | None = None
+) -> Iterator[RunningBroker]:
+    """A broker that commands in this directory find (`broker.json`), as long as it runs."""
+    home.mkdir(parents=True, exist_ok=True)
+    with start_broker(data_dir=data_dir, port=port, progress=say) as broker:
+        record = home / "broker.json"
+        record.write_text(json.dumps({"bootstrap_servers": broker.bootstrap_servers}) + "\n", encoding="utf-8")
+        try:
+            yield broker
+        finally:
+            record.unlink(missing_ok=True)
+
+
+@asynccontextmanager
+async def deployment(
+    broker: RunningBroker,
+    home: Path,
+    say: Say,
+    *,
+    prefix: str = "",
+    workers: int = 2,
+    partitions: int = DEFAULT_PARTITIONS,
+    worker_options: Sequence[str] = (),
+) -> AsyncIterator[Deployment]:
+    """Topics, `workers` workers and analytics, supervised; ended in order when the block is left."""
+    servers = broker.bootstrap_servers
+    if created := await create_topics(servers, prefix=prefix, partitions=partitions):
+        say(f"created {len(created)} topics")
+    await check_topics(servers, prefix=prefix)
+    supervisor = Supervisor(_programs(servers, home, prefix, workers, worker_options), home / "logs", say)
+    stop = asyncio.Event()
+    running = asyncio.create_task(supervisor.run(stop))
+    try:
+        yield Deployment(broker, supervisor, home, prefix)
+    finally:
+        stop.set()
+        await running
+
+
+def _programs(servers: str, home: Path, prefix: str, workers: int, worker_options: Sequence[str]) -> list[Program]:
+    environment = {VARIABLE: servers, HOME_VARIABLE: str(home.absolute())}
+
+    def program(name: str, role: str, options: Sequence[str] = ()) -> Program:
+        command = [
+            sys.executable, "-m", "infra.cli", role,
+            "--prefix", prefix, "--state-dir", str(home.absolute() / "state" / name), *options,
+        ]  # fmt: skip
+        return Program(name, command, environment)
+
+    return [
+        *(program(f"worker-{number}", "worker", worker_options) for number in range(1, workers + 1)),
+        program("analytics-1", "analytics"),
+    ]
