@@ -1,0 +1,107 @@
+"""What an audit counts for one tenant's domain."""
+
+from array import array
+from collections import Counter
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from schemas.domains import DomainSpec
+from schemas.events import Outcome
+from stream_workers.learning.reward import reward_of
+
+from .join import KINDS
+
+
+@dataclass(frozen=True, slots=True)
+class TenantDomainAudit:
+    """One tenant's domain, as the log shows it.  Means are None when nothing of the kind was observed."""
+
+    tenant: str
+    domain: str
+    interactions: int  # decisions that count
+    outcomes: int  # of which have ended, as a reader of outcomes counts
+    complete: int
+    horizon: int
+    reward_mean: float | None  # of outcomes, by the specification in force at their place in the log
+    cost_mean: float | None  # USD, of outcomes in which "cost" was observed
+    success_mean: float | None  # of outcomes in which "success" was observed
+    latency_ms_p50: float | None  # append time of a context's first decision less the context's
+    latency_ms_p99: float | None
+    arms: dict[str, int]  # decisions by chosen arm
+    rewards: dict[str, int]  # joined, duplicate, surplus, late; early: how many came before their decision
+
+
+class _Mean:
+    """Sum and count."""
+
+    __slots__ = ("count", "total")
+
+    def __init__(self) -> None:
+        self.total = 0.0
+        self.count = 0
+
+    def add(self, value: float) -> None:
+        self.total += value
+        self.count += 1
+
+    def merge(self, other: "_Mean") -> None:
+        self.total += other.total
+        self.count += other.count
+
+    def value(self) -> float | None:
+        return self.total / self.count if self.count else None
+
+
+@dataclass(slots=True)
+class Tally:
+    """Sums that lead to a `TenantDomainAudit`; 8 bytes for each decision, the rest constant."""
+
+    interactions: int = 0
+    ended: Counter[str] = field(default_factory=Counter)
+    reward: _Mean = field(default_factory=_Mean)
+    cost: _Mean = field(default_factory=_Mean)
+    success: _Mean = field(default_factory=_Mean)
+    latencies_ms: "array[int]" = field(default_factory=lambda: array("q"))
+    arms: Counter[str] = field(default_factory=Counter)
+    rewards: Counter[str] = field(default_factory=Counter)
+
+    def outcome(self, outcome: Outcome, spec: DomainSpec | None) -> None:
+        """Count an outcome.  spec: in force at its place in the log, None if there is none (no reward is known)."""
+        self.ended[outcome.ended] += 1
+        if spec is not None:
+            self.reward.add(reward_of(spec, outcome.observations)[0])
+        for name, mean in (("cost", self.cost), ("success", self.success)):
+            value = outcome.observations.get(name)
+            if value is not None:
+                mean.add(value)
+
+    def merge(self, other: "Tally") -> None:
+        """Add what another partition has of the same domain."""
+        self.interactions += other.interactions
+        self.ended.update(other.ended)
+        self.reward.merge(other.reward)
+        self.cost.merge(other.cost)
+        self.success.merge(other.success)
+        self.latencies_ms.extend(other.latencies_ms)
+        self.arms.update(other.arms)
+        self.rewards.update(other.rewards)
+
+    def audited(self, tenant: str, domain: str) -> TenantDomainAudit:
+        """The figures."""
+        p50, p99 = np.percentile(self.latencies_ms, (50, 99)) if self.latencies_ms else (None, None)
+        return TenantDomainAudit(
+            tenant,
+            domain,
+            interactions=self.interactions,
+            outcomes=self.ended.total(),
+            complete=self.ended["complete"],
+            horizon=self.ended["horizon"],
+            reward_mean=self.reward.value(),
+            cost_mean=self.cost.value(),
+            success_mean=self.success.value(),
+            latency_ms_p50=None if p50 is None else float(p50),
+            latency_ms_p99=None if p99 is None else float(p99),
+            arms=dict(sorted(self.arms.items())),
+            rewards={kind: self.rewards[kind] for kind in (*KINDS, "early") if kind != "orphan"},
+        )
