@@ -1,5 +1,6 @@
 """Kafka clients that are started and stopped again; Kafka's errors become ones that say where and what to do."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -18,6 +19,8 @@ async def consumer(bootstrap: str) -> AsyncIterator[AIOKafkaConsumer]:
     async with _explained(bootstrap):
         try:
             await client.start()
+            # aiokafka's stop() awaits a task that it cancels: one that has not begun by then cancels us instead.
+            await asyncio.sleep(0)
             yield client
         finally:
             await client.stop()

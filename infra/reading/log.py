@@ -88,14 +88,13 @@ class Log:
         places = self._assign(topic, {number: begin for number, (begin, _) in open_ranges.items()})
         ahead: dict[int, deque[Any]] = {number: deque() for number in open_ranges}
         while open_ranges:
+            for place in [place for place, number in places.items() if number in open_ranges and not ahead[number]]:
+                if await self._consumer.position(place) >= open_ranges[place.partition][1]:
+                    del open_ranges[place.partition], ahead[place.partition]
             empty = [place for place, number in places.items() if number in open_ranges and not ahead[number]]
             for place, records in (await self._fetch(empty)).items():
                 end = open_ranges[place.partition][1]
                 ahead[place.partition].extend(record for record in records if record.offset < end)
-            for place in empty:
-                number = place.partition
-                if not ahead[number] and await self._consumer.position(place) >= open_ranges[number][1]:
-                    del open_ranges[number], ahead[number]
             while ahead and all(ahead.values()):
                 first = min(ahead, key=lambda number: (ahead[number][0].timestamp, number))
                 yield ahead[first].popleft()
@@ -122,6 +121,8 @@ class Log:
 
     async def _fetch(self, places: Sequence[TopicPartition]) -> dict[TopicPartition, list[Any]]:
         """Records of any of these partitions, or nothing when what was left of one has been compacted away."""
+        if not places:
+            return {}
         before = [await self._consumer.position(place) for place in places]
         async with asyncio.timeout(_PATIENCE_S):
             while True:
