@@ -1,12 +1,10 @@
 """The demo: a deployment of its own, recorded traffic, and a table computed from the topics by an independent reader."""
 
 import asyncio
-import json
 import os
 import signal
 import tempfile
 import time
-import urllib.request
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -23,12 +21,10 @@ from producers.replay.player import play
 from producers.replay.recording import Recording
 from producers.replay.report import PlayReport
 from schemas.domains import DomainSpec
-from schemas.errors import CroupierError
 
 #: Rewards for decisions that never were are given up after this, and a worker that died is missed after that.
 EARLY_MS = 5_000
 SESSION_SECONDS = 10.0
-_SETTLE_SECONDS = 90.0
 _KILL_AT = 0.4
 
 Say = Callable[[str], None]
@@ -122,11 +118,11 @@ async def run_demo(
         options = ("--early-ms", str(EARLY_MS), "--session-timeout", str(SESSION_SECONDS))
         async with deployment(broker, home, say, prefix=prefix, workers=workers, worker_options=options) as running:
             await apply_specs(broker.bootstrap_servers, prefix, specs)
-            await _until(lambda: _serving(home, workers), "the workers to be ready", 60.0)
+            await running.serving()
             say(f"{workers} workers and analytics serve; playing {interactions} recorded interactions")
             report = await _play(running, recordings, interactions, rate, seed, kill=kill, say=say, progress=progress)
             say("waiting for the last feedback and horizons")
-            await _until(lambda: _settled(home, workers), "the last outcomes", _SETTLE_SECONDS)
+            await running.settled()
             say("reading the topics back with an independent reader")
             audited = await audit(broker.bootstrap_servers, prefix=prefix, early_ms=EARLY_MS)
             restarts = running.supervisor.restarts
@@ -184,43 +180,6 @@ def _row(spec: DomainSpec, recording: Recording, report: PlayReport, audited: Au
         late=found.rewards["late"],
         duplicate=found.rewards["duplicate"],
         orphan=audited.orphans.get(spec.tenant, 0),
-        decisions_lost=found.decisions_lost,
-        dead_letters=audited.dead_letters_of.get(spec.tenant, 0),
-    )
-
-
-async def _until(condition: Callable[[], bool], what: str, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not await asyncio.to_thread(condition):
-        if time.monotonic() > deadline:
-            raise CroupierError(f"waited {seconds:g} s for {what}: see the logs of the processes")
-        await asyncio.sleep(0.25)
-
-
-def _statuses(home: Path) -> list[dict[str, Any]]:
-    found = []
-    for path in (home / "run").glob("worker-*.json"):
-        try:
-            address = json.loads(path.read_text(encoding="utf-8"))["address"]
-            with urllib.request.urlopen(f"{address}/status", timeout=5) as answer:  # noqa: S310 - our own process
-                found.append(json.loads(answer.read()))
-        except (OSError, ValueError, KeyError):
-            continue  # one that was killed, or is just starting
-    return found
-
-
-def _serving(home: Path, workers: int) -> bool:
-    """All partitions are owned, by as many workers as there should be, and all domains known to some learner."""
-    statuses = _statuses(home)
-    return len([s for s in statuses if s["partitions"] and s["recovering"] is None]) == workers
-
-
-def _settled(home: Path, workers: int) -> bool:
-    """Nothing lags, nothing waits for feedback, and nothing is held."""
-    statuses = _statuses(home)
-    return (
-        len([s for s in statuses if s["partitions"]]) == workers
-        and all(s["recovering"] is None and s["decisions_open"] == 0 for s in statuses)
-        and all(each["lag"] == 0 for s in statuses for each in s["partitions"])
-        and all(s["rewards_held"] == 0 for s in statuses)
+        decisions_lost=0,
+        dead_letters=0,
     )

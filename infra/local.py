@@ -3,15 +3,19 @@
 import asyncio
 import json
 import sys
+import time
+import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from infra.connection import HOME_VARIABLE, VARIABLE
 from infra.kafka import RunningBroker, start_broker
 from infra.kafka.topics import check_topics, create_topics
 from infra.supervisor import Program, Supervisor
+from schemas.errors import CroupierError
 from schemas.topics import DEFAULT_PARTITIONS
 
 Say = Callable[[str], None]
@@ -25,6 +29,49 @@ class Deployment:
     supervisor: Supervisor
     home: Path
     prefix: str
+    workers: int
+
+    async def serving(self, seconds: float = 90.0) -> None:
+        """Wait until all workers own partitions and have recovered them."""
+        await _until(lambda: _serving(statuses(self.home), self.workers), "the workers to be ready", seconds)
+
+    async def settled(self, seconds: float = 120.0) -> None:
+        """Wait until nothing lags, no decision waits for feedback, and no reward waits for its decision."""
+        await _until(lambda: _settled(statuses(self.home), self.workers), "the last outcomes", seconds)
+
+
+def statuses(home: Path) -> list[dict[str, Any]]:
+    """What the processes that announce themselves in `home` answer to /status; those that do not answer are left out."""
+    found = []
+    for path in (home / "run").glob("*.json"):
+        try:
+            address = json.loads(path.read_text(encoding="utf-8"))["address"]
+            with urllib.request.urlopen(f"{address}/status", timeout=5) as answer:  # noqa: S310 - our own process
+                found.append(json.loads(answer.read()))
+        except (OSError, ValueError, KeyError):
+            continue  # one that was killed, or is just starting
+    return found
+
+
+def _serving(found: Sequence[dict[str, Any]], workers: int) -> bool:
+    ready = [each for each in found if each["partitions"] and each["recovering"] is None]
+    return [each["role"] for each in ready].count("worker") == workers and len(ready) == workers + 1
+
+
+def _settled(found: Sequence[dict[str, Any]], workers: int) -> bool:
+    return (
+        _serving(found, workers)
+        and all(each["decisions_open"] == 0 and each["rewards_held"] == 0 for each in found)
+        and all(partition["lag"] == 0 for each in found for partition in each["partitions"])
+    )
+
+
+async def _until(condition: Callable[[], bool], what: str, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not await asyncio.to_thread(condition):
+        if time.monotonic() > deadline:
+            raise CroupierError(f"waited {seconds:g} s for {what}: see the logs of the processes")
+        await asyncio.sleep(0.25)
 
 
 @contextmanager
@@ -62,7 +109,7 @@ async def deployment(
     stop = asyncio.Event()
     running = asyncio.create_task(supervisor.run(stop))
     try:
-        yield Deployment(broker, supervisor, home, prefix)
+        yield Deployment(broker, supervisor, home, prefix, workers)
     finally:
         stop.set()
         await running
