@@ -42,6 +42,8 @@ class Audit:
     outcomes_missing: int  # decisions that have ended, without an outcome that counts
     outcomes_wrong: int  # outcomes that are not what the audit's own join says
     propensity_violations: int
+    records_vanished: int  # decisions, rewards and outcomes that cannot be handled, without a dead letter
+    dead_letters_wrong: int  # they name a record that is not there, or hold another
     dead_letters: dict[str, int]  # distinct refusals by reason
     dead_letters_repeated: int
     rewards: dict[str, int]  # joined, duplicate, surplus, late, orphan; early: how many came before their decision
@@ -147,6 +149,8 @@ def _audited(found: PartitionAudit, records: int) -> Audit:
         outcomes_missing=faults[Fault.OUTCOME_MISSING],
         outcomes_wrong=faults[Fault.OUTCOME_WRONG],
         propensity_violations=faults[Fault.PROPENSITIES],
+        records_vanished=faults[Fault.RECORD_VANISHED],
+        dead_letters_wrong=faults[Fault.DEAD_LETTER_WRONG],
         dead_letters=dict(sorted(found.dead_letters.items())),
         dead_letters_repeated=found.dead_letters_repeated,
         rewards={kind: found.rewards[kind] for kind in (*KINDS, "early")},

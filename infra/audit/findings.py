@@ -18,6 +18,7 @@ class Fault(StrEnum):
     OUTCOME_MISSING = "outcome missing"
     OUTCOME_WRONG = "outcome wrong"
     PROPENSITIES = "propensities wrong"
+    RECORD_VANISHED = "record vanished"
     DEAD_LETTER_WRONG = "dead letter wrong"
     LOG_TRUNCATED = "log truncated"
     SPECIFICATION = "specification not in force"

@@ -1,11 +1,12 @@
 """Which decisions count, which rewards belong to them, and how each must have ended.  Pure.
 
-Time is effective time: the running maximum of append times in a topic partition.
+Time is effective time: the running maximum of append times in a topic partition.  The order of the rules matters:
 
-- A decision at D2 counts unless an earlier one that counts, of the same tenant and id, has D1 + horizon1 + remember
-  >= D2.
-- A reward at R belongs to the decision with its tenant and id for which D - early <= R <= D + horizon.  Rewards count
-  in offset order, and of a component the first observation.
+- An id is its decision's until D + horizon + remember.  Until then another decision with it is a duplicate, and after
+  that it is as if the decision had never been.
+- A reward at R, in offset order: while its id is a decision's whose horizon has passed it is late.  Otherwise it
+  belongs to the decision with D - early <= R <= D + horizon, and of a component the first observation counts.  A reward
+  that no decision can claim is an orphan.
 - A decision has ended "complete" when all of `awaited` was observed, at the later of D and the completing reward;
   otherwise "horizon", at D + horizon, once the rewards partition has shown a time after that.
 """
@@ -86,10 +87,12 @@ class Join:
         """Take the next reward record."""
         known = self._by_id.get((event.tenant, event.decision), ())
         for decision in known:
+            if decision.deadline < time <= decision.deadline + self._remember:
+                return Placed("late", decision, early=False)
+        for decision in known:
             if decision.time - self._early <= time <= decision.deadline:
                 return Placed(_observe(decision, time, event), decision, time < decision.time)
-        passed = [decision for decision in known if decision.deadline < time]
-        return Placed("late", passed[-1], early=False) if passed else Placed("orphan", None, early=False)
+        return Placed("orphan", None, early=False)
 
     def find(self, tenant: str, decision_id: str, offset: int, decided_at_ms: int) -> CountedDecision | None:
         """The decision that counts which an outcome speaks of: by its record's offset, else by id and time, else id."""

@@ -224,12 +224,14 @@ class PartitionReading:
         return False
 
     def _bad(self, topic: str, record: LogRecord, refused: bool, detail: str) -> None:
-        """Count a record that nobody can handle; a context must have left a dead letter."""
+        """Count a record that nobody can handle; it must have left a dead letter."""
         self._audit.bad[topic] += 1
-        if topic == topics.CONTEXTS.name and not refused:
-            self._fault(Fault.DECISION_LOST, topic, record.offset, f"{detail}; no dead letter names it")
-        elif topic == topics.DEAD_LETTERS.name:
+        if topic == topics.DEAD_LETTERS.name:
             self._fault(Fault.DEAD_LETTER_WRONG, topic, record.offset, detail)
+        elif not refused:
+            lost = topic == topics.CONTEXTS.name
+            fault = Fault.DECISION_LOST if lost else Fault.RECORD_VANISHED
+            self._fault(fault, topic, record.offset, f"{detail}; no dead letter names it")
 
     def _fault(self, fault: Fault, topic: str, offset: int, detail: str) -> None:
         self._findings.add(fault, at(topic, self._partition, offset), detail)

@@ -110,6 +110,7 @@ def test_time_is_the_running_maximum() -> None:
     logs.spec(0, 1)
     logs.context(900, "a")
     logs.raw("decisions", 1_000, None, b"\xc1")
+    logs.dead_letter(1_000, "decisions", 0)
     a = logs.decision(990, decision("a"))  # at 1000: deadline 2000
     logs.reward(2_001, "other", success=1.0)
     logs.reward(1_500, "a", success=1.0)  # at 2001: late
@@ -118,6 +119,7 @@ def test_time_is_the_running_maximum() -> None:
     audit = logs.audit()
 
     # The builder writes the append time, 990; the rule says 1000.
+    assert faults(audit) == {"outcome wrong": 1}
     (problem,) = audit.findings.problems()
     assert "decided_at_ms is 990; 1000 is expected" in problem
     assert audit.rewards == {"late": 1, "orphan": 1}
@@ -143,6 +145,31 @@ def test_an_id_is_taken_until_it_is_forgotten() -> None:
     figures = audit.tallies[NAME].audited(*NAME)
     assert figures.latency_ms_p99 == pytest.approx(5.0)  # of the first decision record alone
     assert figures.arms == {"small": 2}
+
+
+def test_an_id_is_its_first_decision_s_until_it_is_forgotten() -> None:
+    """A reward after the horizon is late while the first decision is remembered, then the next decision's, or nobody's.
+
+    Taken until 1000 + 1000 + 2000 = 4000; the next with this id, at 4400, takes early rewards from 3900 on.
+    """
+    logs = Logs()
+    logs.spec(0, 1)
+    a = asked(logs, 995, "a")
+    b = asked(logs, 995, "b")
+    again = logs.decision(4_400, decision("a"))
+    logs.reward(4_000, "a", success=0.0)  # late, though the next decision could claim it
+    logs.reward(4_000, "b", success=0.0)  # late
+    logs.reward(4_001, "a", success=1.0)  # early for the next
+    logs.reward(4_001, "b", success=1.0)  # nobody's
+    logs.clock(5_401)
+    logs.outcome(5_500, 0, a, "horizon", 2_000, {})
+    logs.outcome(5_500, 1, b, "horizon", 2_000, {})
+    logs.outcome(5_500, 2, again, "horizon", 5_400, {"success": 1.0})
+
+    audit = logs.audit()
+
+    assert faults(audit) == {}
+    assert audit.rewards == {"late": 2, "joined": 1, "early": 1, "orphan": 1}
 
 
 def test_an_open_decision_is_not_missing_and_must_have_no_outcome() -> None:
@@ -278,7 +305,7 @@ def test_decisions_without_a_context() -> None:
 
 
 def test_records_of_the_wrong_tenant_count_for_nothing() -> None:
-    """A decision, reward or outcome whose key is not its tenant is bad and changes no figure."""
+    """A decision, reward or outcome whose key is not its tenant is bad, changes no figure and needs a dead letter."""
     logs = Logs()
     logs.spec(0, 1)
     a = asked(logs, 1_000, "a")
@@ -291,9 +318,13 @@ def test_records_of_the_wrong_tenant_count_for_nothing() -> None:
 
     audit = logs.audit()
 
-    assert faults(audit) == {}
+    assert faults(audit) == {"record vanished": 4}
     assert audit.bad == {"decisions": 1, "rewards": 2, "outcomes": 1}
     assert (audit.decisions, audit.outcomes, audit.rewards.total()) == (1, 1, 0)
+
+    for topic, offset in (("decisions", 1), ("rewards", 0), ("rewards", 1), ("outcomes", 2)):
+        logs.dead_letter(3_100, topic, offset)
+    assert faults(logs.audit()) == {}
 
 
 @pytest.mark.parametrize(
