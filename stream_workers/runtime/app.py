@@ -5,6 +5,7 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import faust
@@ -13,7 +14,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from schemas import topics, wire
-from schemas.errors import BadRecordError, CroupierError
+from schemas.errors import BadRecordError, CroupierError, Reason
 from schemas.events import DeadLetter
 
 from .checkpoint import Checkpointer
@@ -37,11 +38,20 @@ _REQUEST_BYTES = 16 * 1024 * 1024
 _REVOKE_COMMIT_SECONDS = 5.0
 
 
+@dataclass(frozen=True, slots=True)
+class Suspects:
+    """Records of which at least one made its stage fail."""
+
+    until: int  # offset after the last of them
+    guilty: dict[int, str]  # offset and error of those known
+
+
 class StatefulApp:
     """Runs stages over the partitions that the consumer group gives to this process.
 
     Fail-stop: what goes wrong in a way that leaves doubt about what is durable ends the process with a reason; a
-    restart is always safe.  To be made inside a running event loop.  `on_dead` and `on_applied` are told what happens, for metrics.
+    restart is always safe.  To be made inside a running event loop.  `on_dead` and `on_applied` are told what happens,
+    for metrics.
     """
 
     def __init__(
@@ -62,6 +72,7 @@ class StatefulApp:
         self.lease = Lease(settings.session_timeout_seconds * settings.lease_share, self._lease_lost)
         self._recovering: asyncio.Task[None] | None = None
         self._tasks: list[asyncio.Task[None]] = []
+        self._suspects: dict[tuple[str, int], Suspects] = {}
         self._standing: dict[tuple[str, int], tuple[int, float]] = {}
         self.last_checkpoint: float | None = None
         self.failure: str | None = None
@@ -199,12 +210,53 @@ class StatefulApp:
     async def _deliver(self, topic: str, number: int, generation: int, batch: Batch) -> None:
         verdict = self.ledger.in_order(topic, number, generation, batch.fetch, batch.records)
         if verdict.owned is not None and verdict.records:
-            self.ledger.apply(verdict.owned, topic, verdict.records)
+            self._apply(verdict.owned, topic, number, verdict.records)
             self.outputs.kick()
-            self._on_applied(verdict.owned.stage.name, len(verdict.records))
             await self.outputs.room()
         elif verdict.seek_to is not None:
             await self._seek(topic, number, verdict.seek_to)
+
+    def _apply(self, owned: OwnedStage, topic: str, number: int, records: Sequence[Any]) -> None:
+        """Apply; a record that makes the processor fail is found, kept in dead-letters, and passed over.
+
+        A processor that failed is in an unknown state.  So the partition goes back to its last checkpoint and the
+        batch is applied again record by record, which shows the one that fails.
+        """
+        suspects = self._suspects.get((topic, number))
+        if suspects is not None and records[0].offset >= suspects.until:
+            del self._suspects[topic, number]
+            suspects = None
+        for each in (records,) if suspects is None else [(record,) for record in records]:
+            first = each[0]
+            if suspects is not None and first.offset in suspects.guilty:
+                error = BadRecordError(Reason.FAILED, suspects.guilty[first.offset])
+                self._dead(owned.stage, number)(topic, first, error)
+                self.ledger.skip(owned, topic, first)
+                continue
+            try:
+                self.ledger.apply(owned, topic, each)
+            except Exception as error:
+                log.exception("a record made its stage fail", stage=owned.stage.name, topic=topic, partition=number)
+                guilty = {} if suspects is None else {**suspects.guilty, first.offset: repr(error)}
+                until = max(records[-1].offset + 1, 0 if suspects is None else suspects.until)
+                self._suspects[topic, number] = Suspects(until, guilty)
+                self._begin_again(number)
+                return
+            self._on_applied(owned.stage.name, len(each))
+
+    def _begin_again(self, number: int) -> None:
+        """Take a partition back to its last checkpoint."""
+        self.ledger.disown(number)
+        previous = self._recovering
+        generation = self._generation()
+
+        async def recover() -> None:
+            if previous is not None:
+                await asyncio.gather(previous, return_exceptions=True)
+            await self.consumer.maybe_wait_for_commit_to_finish()  # it may still write this partition's checkpoint
+            await self._recover([number], generation, self.ledger.owned.keys())
+
+        self._recovering = asyncio.create_task(recover())
 
     async def _seek(self, topic: str, number: int, offset: int) -> None:
         with contextlib.suppress(Exception):  # not assigned any more: the next assignment seeks by itself
@@ -305,14 +357,14 @@ class StatefulApp:
             )
         return sorted(sets[0])
 
-    async def _recover(self, numbers: list[int], generation: int) -> None:
+    async def _recover(self, numbers: list[int], generation: int, others: Iterable[int] = ()) -> None:
         def still_ours() -> bool:
             return generation == self._generation()
 
         begun = time.monotonic()
         try:
             async with self._reading:
-                self._stores.keep_only(set(numbers))
+                self._stores.keep_only({*numbers, *others})
                 partitions = await self.recovery.run(numbers, generation, still_ours) if numbers else []
         except asyncio.CancelledError:
             raise

@@ -122,6 +122,16 @@ class Ledger:
         owned.positions[topic] = records[-1].offset + 1
         owned.moved = True
 
+    @staticmethod
+    def skip(owned: OwnedStage, topic: str, record: Any) -> None:
+        """Pass over a record that was kept elsewhere."""
+        owned.positions[topic] = record.offset + 1
+        owned.moved = True
+
+    def disown(self, number: int) -> None:
+        """Nothing more is applied to a partition until it is owned again."""
+        self.owned.pop(number, None)
+
     def fetchable(self, tps: Iterable[Any], short: Mapping[str, str]) -> set[Any]:
         """Those partitions whose records could be applied now.  short: full topic name -> name in the table."""
         return {

@@ -27,6 +27,8 @@ class Summing:
     def apply(self, topic, records):
         for record in records:
             key = record.key
+            if record.value == b"poison":
+                raise ZeroDivisionError("poison")
             count, total = self.sums.get(key) or PAIR.unpack(self.work.state.get(key) or PAIR.pack(0, 0))
             self.sums[key] = (count + 1, total + int.from_bytes(record.value, "big"))
             self.dirty.add(key)

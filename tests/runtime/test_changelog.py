@@ -171,6 +171,7 @@ def test_recovery_gives_the_last_whole_checkpoint_of_whoever_owned_the_partition
 
                 def meanwhile(paused=paused):
                     paused.checkpoint(rng, finish=rng.random() < 0.5)
+
             if not owner.checkpoint(rng, meanwhile=meanwhile):
                 break
             truth, position = dict(owner.state), owner.position

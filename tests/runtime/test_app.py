@@ -1,0 +1,188 @@
+"""The runtime as processes of its own on a real broker."""
+
+import asyncio
+import os
+import shutil
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+
+from infra.kafka.topics import create_topics
+from schemas import wire
+from stream_workers.runtime.changelog import Replay, stamp_of
+from tests.runtime.summing import PAIR
+
+PARTITIONS = 4
+ROOT = Path(__file__).parents[2]
+
+
+async def read(bootstrap, topic):
+    """Every record of a topic now, by partition."""
+    async with AIOKafkaConsumer(bootstrap_servers=bootstrap) as consumer:
+        tps = [TopicPartition(topic, number) for number in range(PARTITIONS)]
+        ends = await consumer.end_offsets(tps)
+        consumer.assign(tps)
+        for tp in tps:
+            consumer.seek(tp, 0)
+        found = {tp: [] for tp in tps}
+        while any([await consumer.position(tp) < ends[tp] for tp in tps]):
+            for tp, records in (await consumer.getmany(timeout_ms=100)).items():
+                found[tp].extend(records)
+        return found
+
+
+async def state(bootstrap, prefix):
+    """What the changelog says: key -> (count, sum)."""
+    items = {}
+    for records in (await read(bootstrap, f"{prefix}learner-state")).values():
+        replay = Replay()
+        for record in records:
+            sure = replay.feed(record.offset, record.key, record.value, stamp_of(record.headers))
+            for key, value in sure.entries if sure else ():
+                items[key] = PAIR.unpack(value)
+    return items
+
+
+async def until(condition, seconds=60.0):
+    """Wait for a condition, as a coroutine that is tried again."""
+    async with asyncio.timeout(seconds):
+        while not await condition():
+            await asyncio.sleep(0.2)
+
+
+class Workers:
+    def __init__(self, bootstrap, prefix, directory):
+        self.arguments = (bootstrap, prefix)
+        self.directory = directory
+        self.running = {}
+
+    async def start(self, name):
+        log = (self.directory / f"{name}.log").open("ab")
+        self.running[name] = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tests.runtime.summing", *self.arguments, str(self.directory / name),
+            stdout=log, stderr=log, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+
+    async def stop(self, name, number=signal.SIGTERM):
+        process = self.running.pop(name)
+        process.send_signal(number)
+        return await process.wait()
+
+
+@pytest.fixture
+async def workers(kafka, deployment_prefix, tmp_path):
+    await create_topics(kafka.bootstrap_servers, prefix=deployment_prefix, partitions=PARTITIONS)
+    started = Workers(kafka.bootstrap_servers, deployment_prefix, tmp_path)
+    yield started
+    for name in list(started.running):
+        await started.stop(name, signal.SIGKILL)
+
+
+class Numbers:
+    """Sends numbers and knows what they sum up to."""
+
+    def __init__(self, bootstrap, prefix):
+        self.producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", enable_idempotence=True)
+        self.topic = f"{prefix}contexts"
+        self.expected = {}
+
+    async def send(self, begin, end):
+        for number in range(begin, end):
+            key = b"key-%d" % (number % 7)
+            count, total = self.expected.get(key, (0, 0))
+            self.expected[key] = (count + 1, total + number)
+            await self.producer.send(self.topic, key=key, value=number.to_bytes(8, "big"))
+        await self.producer.flush()
+
+
+@pytest.fixture
+async def numbers(workers):
+    made = Numbers(*workers.arguments)
+    await made.producer.start()
+    yield made
+    await made.producer.stop()
+
+
+@pytest.mark.kafka
+async def test_state_and_outputs_are_exact_over_restarts(workers, numbers):
+    """Across an orderly restart, a restart without the local tables, and a second worker that takes half: every
+    number is summed once, and every number is passed on."""
+    bootstrap, prefix = workers.arguments
+    await workers.start("one")
+
+    async def summed():
+        return await state(bootstrap, prefix) == numbers.expected
+
+    await numbers.send(0, 500)
+    await until(summed)
+    assert await workers.stop("one") == 0
+    await numbers.send(500, 1000)
+    await workers.start("one")
+    await until(summed)
+    assert await workers.stop("one") == 0
+    shutil.rmtree(workers.directory / "one")
+    await workers.start("one")
+    await numbers.send(1000, 1500)
+    await until(summed)
+    await workers.start("two")
+    await numbers.send(1500, 2000)
+    await until(summed)
+    assert await workers.stop("one", signal.SIGKILL) == -signal.SIGKILL
+    await numbers.send(2000, 2500)
+    await until(summed)
+    passed = {
+        int.from_bytes(r.value, "big") for rs in (await read(bootstrap, f"{prefix}decisions")).values() for r in rs
+    }
+    assert passed == set(range(2500))
+
+
+@pytest.mark.kafka
+async def test_a_record_that_makes_a_stage_fail_is_kept_and_passed_over(workers, numbers):
+    """Two poison records in the middle of a batch end in dead-letters, whole; everything else is summed once."""
+    bootstrap, prefix = workers.arguments
+    await numbers.send(0, 100)
+    for _ in range(2):
+        await numbers.producer.send(numbers.topic, key=b"key-0", value=b"poison")
+        await numbers.send(100, 200)
+    await workers.start("one")
+
+    async def summed():
+        return await state(bootstrap, prefix) == numbers.expected
+
+    await until(summed)
+    letters = [
+        wire.decode("dead-letters", record.value)
+        for records in (await read(bootstrap, f"{prefix}dead-letters")).values()
+        for record in records
+    ]
+    assert {(each.reason, each.value, "ZeroDivisionError" in each.detail) for each in letters} == {
+        ("failed", b"poison", True)
+    }
+    assert len({(each.partition, each.offset) for each in letters}) == 2
+
+
+@pytest.mark.kafka
+async def test_a_paused_worker_does_not_overwrite_its_successor(workers, numbers):
+    """SIGSTOP for longer than the session timeout, then SIGCONT: the paused worker ends by itself (exit code 75), and
+    what its successor had summed meanwhile stands."""
+    bootstrap, prefix = workers.arguments
+    await workers.start("one")
+    await numbers.send(0, 300)
+
+    async def summed():
+        return await state(bootstrap, prefix) == numbers.expected
+
+    await until(summed)
+    await workers.start("two")
+    await numbers.send(300, 600)
+    await until(summed)
+    workers.running["one"].send_signal(signal.SIGSTOP)
+    await numbers.send(600, 900)
+    await until(summed, 90.0)  # all partitions have moved to the second
+    workers.running["one"].send_signal(signal.SIGCONT)
+    assert await workers.running.pop("one").wait() == 75
+    await numbers.send(900, 1000)
+    await until(summed)
