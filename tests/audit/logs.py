@@ -78,7 +78,7 @@ class Logs:
     def decision(self, time: int, event: Decision) -> int:
         return self.event("decisions", time, event, event.tenant)
 
-    def reward(self, time: int, id_: str, tenant: str = TENANT, **observations: float) -> int:
+    def reward(self, time: int, id_: str, observations: dict[str, float], tenant: str = TENANT) -> int:
         number = len(self.topics["rewards"])
         return self.event("rewards", time, Reward(f"r{number}", tenant, id_, observations), tenant)
 

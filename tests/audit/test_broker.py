@@ -1,13 +1,18 @@
 """On a real Kafka: the audit finds exactly what was planted, in the partition and at the offset where it was."""
 
+from collections.abc import Awaitable, Callable
+from typing import Any
+
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from msgspec.structs import replace
 
 from infra.audit.audit import Audit, audit
 from infra.kafka import RunningBroker
 from infra.kafka.topics import create_topics
 from schemas import topics, wire
-from schemas.events import Clock, Context, DeadLetter, Outcome, Reward, SpecChange
+from schemas.domains import DomainSpec
+from schemas.events import Clock, Context, DeadLetter, Decision, Outcome, Reward, SpecChange
 from schemas.partitioning import partition
 
 from .logs import DOMAIN, FEATURES, SPEC, TENANT, decision
@@ -24,15 +29,15 @@ class Deployment:
         self._producer = producer
         self._prefix = prefix
 
-    async def raw(self, topic: str, value: bytes, key: bytes = TENANT.encode(), number: int = HOME):
+    async def raw(self, topic: str, value: bytes, key: bytes = TENANT.encode(), number: int = HOME) -> Any:
         full = topics.full_name(topic, self._prefix)
         return await self._producer.send_and_wait(full, value, key=key, partition=number)
 
-    async def event(self, topic: str, event: object, tenant: str = TENANT):
+    async def event(self, topic: str, event: object, tenant: str = TENANT) -> Any:
         number = 0 if topic == "specs" else partition(tenant, PARTITIONS)
         return await self.raw(topic, wire.encode(event), tenant.encode(), number)
 
-    async def decided(self, id_: str, tenant: str = TENANT, **changes):
+    async def decided(self, id_: str, tenant: str = TENANT, **changes: Any) -> tuple[Decision, Any]:
         context = await self.event("contexts", Context(id_, tenant, DOMAIN, FEATURES), tenant)
         event = decision(id_, context.offset, tenant=tenant, **changes)
         return event, await self.event("decisions", event, tenant)
@@ -44,12 +49,12 @@ class Deployment:
         reward = await self.event("rewards", Reward(f"r-{id_}", tenant, id_, observed), tenant)
         return Outcome(ordinal, "complete", record.timestamp, reward.timestamp, observed, record.offset, event)
 
-    async def specified(self, spec=SPEC) -> None:
+    async def specified(self, spec: DomainSpec = SPEC) -> None:
         record = await self.event("specs", SpecChange(0, spec.tenant, spec.domain, spec))
         await self.event("outcomes", SpecChange(record.offset, spec.tenant, spec.domain, spec), spec.tenant)
 
 
-async def deployment(kafka: RunningBroker, prefix: str, write) -> Audit:
+async def deployment(kafka: RunningBroker, prefix: str, write: Callable[[Deployment], Awaitable[None]]) -> Audit:
     """The audit of what `write` wrote."""
     await create_topics(kafka.bootstrap_servers, prefix=prefix, partitions=PARTITIONS)
     async with AIOKafkaProducer(bootstrap_servers=kafka.bootstrap_servers) as producer:
@@ -117,12 +122,11 @@ async def test_what_is_planted_is_found(kafka: RunningBroker, deployment_prefix:
         lost = await logs.event("contexts", Context("lost", TENANT, DOMAIN, FEATURES))
         planted.append(f"decision lost: contexts partition {HOME} offset {lost.offset}")
 
-        doubled = await logs.event("outcomes", Outcome(9, *_after_ordinal(sound[0])))
+        doubled = await logs.event("outcomes", replace(sound[0], ordinal=9))
         planted.append(f"outcome doubled: outcomes partition {HOME} offset {doubled.offset}")
 
         altered = await logs.completed("altered", 3)
-        wrong = Outcome(3, altered.ended, altered.decided_at_ms, altered.ended_at_ms, {"success": 1.0, "cost": 0.0},
-                        altered.decision_offset, altered.decision)  # fmt: skip
+        wrong = replace(altered, observations={"success": 1.0, "cost": 0.0})
         record = await logs.event("outcomes", wrong)
         planted.append(f"outcome wrong: outcomes partition {HOME} offset {record.offset}")
 
@@ -172,7 +176,3 @@ async def test_a_log_that_lost_its_beginning_proves_nothing(kafka: RunningBroker
         problem.startswith(f"log truncated: decisions partition {HOME} offset 1: the 1 records before are gone")
         for problem in found.problems
     )
-
-
-def _after_ordinal(outcome: Outcome) -> tuple[object, ...]:
-    return tuple(getattr(outcome, name) for name in outcome.__struct_fields__[1:])

@@ -26,9 +26,9 @@ def test_a_complete_and_a_horizon_outcome() -> None:
     a = asked(logs, 1_000, "a")  # decided 1005, deadline 2005
     b = logs.context(1_100, "b")
     b = logs.decision(1_130, decision("b", b, choice=1))  # deadline 2130, latency 30
-    logs.reward(1_200, "a", success=1.0)
-    logs.reward(1_300, "a", cost=0.01)  # completes a at 1300
-    logs.reward(2_130, "b", success=0.0)  # the last millisecond of b
+    logs.reward(1_200, "a", {"success": 1.0})
+    logs.reward(1_300, "a", {"cost": 0.01})  # completes a at 1300
+    logs.reward(2_130, "b", {"success": 0.0})  # the last millisecond of b
     logs.clock(2_131)
     logs.outcome(1_310, 0, a, "complete", 1_300, BOTH)
     logs.outcome(2_140, 1, b, "horizon", 2_130, {"success": 0.0})
@@ -52,17 +52,17 @@ def test_every_kind_of_reward() -> None:
     """Joined, duplicate, surplus, late, orphan and early are told apart, at both edges of the window."""
     logs = Logs()
     logs.spec(0, 1)
-    logs.reward(999, "a", success=0.0)  # 1 ms before the earliest, 1500 - 500: of nobody
-    logs.reward(1_000, "a", success=1.0)  # at the edge: belongs to a, before a is there
+    logs.reward(999, "a", {"success": 0.0})  # 1 ms before the earliest, 1500 - 500: of nobody
+    logs.reward(1_000, "a", {"success": 1.0})  # at the edge: belongs to a, before a is there
     logs.context(1_490, "a")
     a = logs.decision(1_500, decision("a"))
-    logs.reward(1_600, "a", success=0.0)  # the first observation counted
-    logs.reward(1_700, "a", success=0.0, cost=0.01)  # cost is new: joined, and success stays; completes
-    logs.reward(1_800, "a", thumbs=1.0)  # new, but it is over: surplus
-    logs.reward(1_900, "a", cost=0.5)  # all known: duplicate
-    logs.reward(2_500, "a", success=1.0, thumbs=1.0)  # the last millisecond, one unknown: surplus
-    logs.reward(2_501, "a", thumbs=1.0)  # late
-    logs.reward(2_501, "nobody", success=1.0)
+    logs.reward(1_600, "a", {"success": 0.0})  # the first observation counted
+    logs.reward(1_700, "a", {"success": 0.0, "cost": 0.01})  # cost is new: joined, and success stays; completes
+    logs.reward(1_800, "a", {"thumbs": 1.0})  # new, but it is over: surplus
+    logs.reward(1_900, "a", {"cost": 0.5})  # all known: duplicate
+    logs.reward(2_500, "a", {"success": 1.0, "thumbs": 1.0})  # the last millisecond, one unknown: surplus
+    logs.reward(2_501, "a", {"thumbs": 1.0})  # late
+    logs.reward(2_501, "nobody", {"success": 1.0})
     logs.outcome(2_600, 0, a, "complete", 1_700, BOTH)
 
     audit = logs.audit()
@@ -79,8 +79,8 @@ def test_held_rewards_complete_at_the_decision() -> None:
     """What was all observed before the decision ends it at its own time, once; the next held reward is surplus."""
     logs = Logs()
     logs.spec(0, 1)
-    logs.reward(1_000, "a", **BOTH)
-    logs.reward(1_100, "a", thumbs=1.0)
+    logs.reward(1_000, "a", BOTH)
+    logs.reward(1_100, "a", {"thumbs": 1.0})
     logs.context(1_000, "a")
     a = logs.decision(1_200, decision("a"))
     logs.outcome(1_300, 0, a, "complete", 1_200, BOTH)
@@ -96,8 +96,8 @@ def test_nothing_awaited_ends_at_the_horizon_only() -> None:
     logs = Logs()
     logs.spec(0, 1)
     a = asked(logs, 1_000, "a", awaited=())
-    logs.reward(1_100, "a", success=1.0)
-    logs.reward(2_005, "a", cost=0.01)
+    logs.reward(1_100, "a", {"success": 1.0})
+    logs.reward(2_005, "a", {"cost": 0.01})
     logs.clock(2_006)
     logs.outcome(2_010, 0, a, "horizon", 2_005, BOTH)
 
@@ -112,8 +112,8 @@ def test_time_is_the_running_maximum() -> None:
     logs.raw("decisions", 1_000, None, b"\xc1")
     logs.dead_letter(1_000, "decisions", 0)
     a = logs.decision(990, decision("a"))  # at 1000: deadline 2000
-    logs.reward(2_001, "other", success=1.0)
-    logs.reward(1_500, "a", success=1.0)  # at 2001: late
+    logs.reward(2_001, "other", {"success": 1.0})
+    logs.reward(1_500, "a", {"success": 1.0})  # at 2001: late
     logs.outcome(2_100, 0, a, "horizon", 2_000, {})
 
     audit = logs.audit()
@@ -157,10 +157,10 @@ def test_an_id_is_its_first_decision_s_until_it_is_forgotten() -> None:
     a = asked(logs, 995, "a")
     b = asked(logs, 995, "b")
     again = logs.decision(4_400, decision("a"))
-    logs.reward(4_000, "a", success=0.0)  # late, though the next decision could claim it
-    logs.reward(4_000, "b", success=0.0)  # late
-    logs.reward(4_001, "a", success=1.0)  # early for the next
-    logs.reward(4_001, "b", success=1.0)  # nobody's
+    logs.reward(4_000, "a", {"success": 0.0})  # late, though the next decision could claim it
+    logs.reward(4_000, "b", {"success": 0.0})  # late
+    logs.reward(4_001, "a", {"success": 1.0})  # early for the next
+    logs.reward(4_001, "b", {"success": 1.0})  # nobody's
     logs.clock(5_401)
     logs.outcome(5_500, 0, a, "horizon", 2_000, {})
     logs.outcome(5_500, 1, b, "horizon", 2_000, {})
@@ -190,7 +190,7 @@ def test_missing_outcomes_name_their_decisions() -> None:
     logs.spec(0, 1)
     asked(logs, 1_000, "a")
     asked(logs, 1_900, "b")
-    logs.reward(1_950, "b", **BOTH)
+    logs.reward(1_950, "b", BOTH)
     logs.clock(2_006)
 
     audit = logs.audit()
@@ -235,18 +235,18 @@ def test_a_duplicate_decision_with_an_outcome_of_its_own_is_doubled() -> None:
 
 def test_wrong_outcomes_say_what_was_expected() -> None:
     """Each field that is not what the join says is named, with both values."""
-    wrong = {
-        "ended is": lambda logs, a: logs.outcome(3_000, 0, a, "horizon", 1_100, BOTH),
-        "ended_at_ms is 1101; 1100": lambda logs, a: logs.outcome(3_000, 0, a, "complete", 1_101, BOTH),
-        "observations is": lambda logs, a: logs.outcome(3_000, 0, a, "complete", 1_100, {"success": 1.0, "cost": 0.02}),
-        "ordinal is 1; 0": lambda logs, a: logs.outcome(3_000, 1, a, "complete", 1_100, BOTH),
+    wrong: dict[str, tuple[int, str, int, dict[str, float]]] = {
+        "ended is": (0, "horizon", 1_100, BOTH),
+        "ended_at_ms is 1101; 1100": (0, "complete", 1_101, BOTH),
+        "observations is": (0, "complete", 1_100, {"success": 1.0, "cost": 0.02}),
+        "ordinal is 1; 0": (1, "complete", 1_100, BOTH),
     }
-    for sentence, write in wrong.items():
+    for sentence, (ordinal, ended, ended_at, observations) in wrong.items():
         logs = Logs()
         logs.spec(0, 1)
         a = asked(logs, 1_000, "a")
-        logs.reward(1_100, "a", **BOTH)
-        write(logs, a)
+        logs.reward(1_100, "a", BOTH)
+        logs.outcome(3_000, ordinal, a, ended, ended_at, observations)
         audit = logs.audit()
         assert faults(audit) == {"outcome wrong": 1}
         (problem,) = audit.findings.problems()
@@ -283,6 +283,7 @@ def test_a_dead_letter_must_hold_the_record_it_names() -> None:
     logs.context(1_000, "a")
     logs.dead_letter(1_001, "contexts", 0)
     (letter,) = logs.topics["dead-letters"]
+    assert letter.value is not None
     elsewhere = Logs(partition=2)
     elsewhere.context(1_000, "a")
     elsewhere.dead_letter(1_001, "contexts", 0)
@@ -372,7 +373,7 @@ def test_reward_is_that_of_the_specification_in_force() -> None:
     logs = Logs()
     offsets = [asked(logs, 1_000, f"a{i}") for i in range(4)]
     for i in range(4):
-        logs.reward(1_100, f"a{i}", **BOTH)
+        logs.reward(1_100, f"a{i}", BOTH)
     logs.outcome(1_200, 0, offsets[0], "complete", 1_100, BOTH)  # nothing in force
     logs.spec(1_200, 2)
     logs.outcome(1_200, 1, offsets[1], "complete", 1_100, BOTH)  # 3.5 / 4
