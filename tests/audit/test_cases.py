@@ -233,6 +233,48 @@ def test_a_duplicate_decision_with_an_outcome_of_its_own_is_doubled() -> None:
     assert faults(logs.audit()) == {"outcome doubled": 1}
 
 
+def test_three_outcomes_are_one_decision_doubled() -> None:
+    """Doubled counts decisions, not records."""
+    logs = Logs()
+    logs.spec(0, 1)
+    a = asked(logs, 1_000, "a")
+    logs.clock(3_000)
+    for ordinal in range(3):
+        logs.outcome(3_000, ordinal, a, "horizon", 2_005, {})
+
+    assert faults(logs.audit()) == {"outcome doubled": 1}
+
+
+def test_an_outcome_is_of_the_decision_at_its_offset() -> None:
+    """When an id counts twice, an outcome is judged against the record it names, or the one that this repeats."""
+    logs = Logs()
+    logs.spec(0, 1)
+    a = asked(logs, 995, "a")  # at 1000: taken until 4000
+    repeated = logs.decision(1_010, decision("a"))
+    again = logs.decision(4_001, decision("a"))
+    logs.clock(5_002)
+    logs.outcome(5_003, 1, again, "horizon", 5_001, {})
+    logs.outcome(5_003, 0, a, "horizon", 2_000, {})
+    assert faults(logs.audit()) == {}
+    logs.outcome(5_003, 2, repeated, "horizon", 2_010, {})
+
+    audit = logs.audit()
+
+    assert faults(audit) == {"outcome doubled": 1}
+    assert next(iter(audit.findings.problems())).endswith("with ordinal 2 after 0")
+
+    (spec, second, _, _) = logs.topics["outcomes"]
+    logs.topics["outcomes"] = [spec, second]
+    record = logs.topics["decisions"][a]
+    logs.topics["decisions"][a] = record._replace(timestamp=1_001)
+    logs.outcome(5_003, 0, a, "horizon", 2_000, {})
+    logs.topics["decisions"][a] = record  # the outcome says 1001, the log 1000
+
+    (problem,) = logs.audit().findings.problems()
+    assert problem.startswith("outcome wrong: ")
+    assert "decided_at_ms is 1001; 1000" in problem
+
+
 def test_wrong_outcomes_say_what_was_expected() -> None:
     """Each field that is not what the join says is named, with both values."""
     wrong: dict[str, tuple[int, str, int, dict[str, float]]] = {

@@ -107,6 +107,7 @@ ALTERATIONS: tuple[Callable[[Outcome], Outcome], ...] = (
     lambda each: replace(each, ended="horizon" if each.ended == "complete" else "complete"),
     lambda each: replace(each, ended_at_ms=each.ended_at_ms - 1),
     lambda each: replace(each, decided_at_ms=each.decided_at_ms + 1),
+    lambda each: replace(each, decision_offset=each.decision_offset + 10_000),
     lambda each: replace(each, decision=replace(each.decision, features=each.decision.features[::-1])),
 )
 
