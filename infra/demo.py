@@ -1,6 +1,5 @@
-"""The demo: a deployment of its own, recorded traffic, and a table computed from the topics by an independent reader."""
+"""The demo: a deployment of its own, recorded traffic, and figures that an independent reader of the topics gives."""
 
-import asyncio
 import os
 import signal
 import tempfile
@@ -39,7 +38,7 @@ class Row:
     domain: str
     stand_in: bool
     interactions: int
-    reward: float
+    reward: float  # over decisions whose required feedback came: what is lost is lost at random
     hindsight: Hindsight
     cost: float | None
     latency_ms_p50: float
@@ -171,15 +170,15 @@ def _row(spec: DomainSpec, recording: Recording, report: PlayReport, audited: Au
         domain=spec.domain,
         stand_in=recording.stand_in,
         interactions=found.interactions,
-        reward=found.reward_mean,
+        reward=found.reward_observed_mean or 0.0,
         hindsight=hindsight(spec, recording, report.tenants[spec.tenant].rows),
         cost=found.cost_mean,
-        latency_ms_p50=found.latency_ms_p50,
-        latency_ms_p99=found.latency_ms_p99,
+        latency_ms_p50=found.latency_ms_p50 or 0.0,
+        latency_ms_p99=found.latency_ms_p99 or 0.0,
         joined=found.rewards["joined"],
         late=found.rewards["late"],
         duplicate=found.rewards["duplicate"],
         orphan=audited.orphans.get(spec.tenant, 0),
-        decisions_lost=0,
-        dead_letters=0,
+        decisions_lost=found.decisions_lost,
+        dead_letters=audited.dead_letters_of.get(spec.tenant, 0),
     )

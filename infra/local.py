@@ -41,7 +41,7 @@ class Deployment:
 
 
 def statuses(home: Path) -> list[dict[str, Any]]:
-    """What the processes that announce themselves in `home` answer to /status; those that do not answer are left out."""
+    """What the processes announced in `home` answer to /status; those that do not answer are left out."""
     found = []
     for path in (home / "run").glob("*.json"):
         try:

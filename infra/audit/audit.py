@@ -45,6 +45,7 @@ class Audit:
     records_vanished: int  # decisions, rewards and outcomes that cannot be handled, without a dead letter
     dead_letters_wrong: int  # they name a record that is not there, or hold another
     dead_letters: dict[str, int]  # distinct refusals by reason
+    dead_letters_of: dict[str, int]  # the same by tenant, as the records' keys say
     dead_letters_repeated: int
     rewards: dict[str, int]  # joined, duplicate, surplus, late, orphan; early: how many came before their decision
     orphans: dict[str, int]  # rewards of no decision, by tenant
@@ -152,6 +153,7 @@ def _audited(found: PartitionAudit, records: int) -> Audit:
         records_vanished=faults[Fault.RECORD_VANISHED],
         dead_letters_wrong=faults[Fault.DEAD_LETTER_WRONG],
         dead_letters=dict(sorted(found.dead_letters.items())),
+        dead_letters_of=dict(sorted(found.dead_letters_of.items())),
         dead_letters_repeated=found.dead_letters_repeated,
         rewards={kind: found.rewards[kind] for kind in (*KINDS, "early")},
         orphans=dict(sorted(found.orphans.items())),

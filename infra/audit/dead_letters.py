@@ -25,6 +25,7 @@ class DeadLetters:
         self._unseen: dict[tuple[str, int], list[_Letter]] = {}
         self._distinct: set[tuple[str, str, str, int]] = set()
         self.reasons: Counter[str] = Counter()
+        self.tenants: Counter[str] = Counter()
         self.repeated = 0
 
     def take(self, offset: int, letter: DeadLetter) -> None:
@@ -38,6 +39,7 @@ class DeadLetters:
         else:
             self._distinct.add(refusal)
             self.reasons[letter.reason] += 1
+            self.tenants[(letter.key or b"").decode(errors="replace")] += 1
         held = _digest(letter.timestamp_ms, letter.key, letter.value)
         self._unseen.setdefault((letter.topic, letter.offset), []).append(_Letter(offset, held))
 

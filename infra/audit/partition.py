@@ -41,6 +41,7 @@ class PartitionAudit:
     outcomes: int = 0  # that count: distinct ordinals
     outcomes_repeated: int = 0
     dead_letters: Counter[str] = field(default_factory=Counter)  # distinct refusals by reason
+    dead_letters_of: Counter[str] = field(default_factory=Counter)  # the same by tenant, as their keys say
     dead_letters_repeated: int = 0
     rewards: Counter[str] = field(default_factory=Counter)  # by what became of them; early: came before the decision
     orphans: Counter[str] = field(default_factory=Counter)  # by tenant
@@ -59,6 +60,7 @@ class PartitionAudit:
         self.dead_letters_repeated += other.dead_letters_repeated
         for mine, theirs in (
             (self.dead_letters, other.dead_letters),
+            (self.dead_letters_of, other.dead_letters_of),
             (self.rewards, other.rewards),
             (self.orphans, other.orphans),
             (self.bad, other.bad),
@@ -76,6 +78,7 @@ class PartitionAudit:
 class _Asked:
     """A well-formed context."""
 
+    domain: str
     offset: int
     timestamp: int
     decided: bool = False
@@ -129,6 +132,7 @@ class PartitionReading:
         audit = self._audit
         for (tenant, context_id), asked in self._asked.items():
             if not asked.decided and not asked.refused:
+                self._tally(tenant, asked.domain).lost += 1
                 self._fault(
                     Fault.DECISION_LOST, topics.CONTEXTS.name, asked.offset,
                     f"context {context_id!r} of {tenant!r} has neither a decision nor a dead letter",
@@ -148,6 +152,7 @@ class PartitionReading:
         audit.outcomes = len(self._outcomes)
         audit.outcomes_repeated = self._outcomes.repeated
         audit.dead_letters = self._letters.reasons
+        audit.dead_letters_of = self._letters.tenants
         audit.dead_letters_repeated = self._letters.repeated
         audit.announced = self._specifications.announced()
         return audit
@@ -171,7 +176,9 @@ class PartitionReading:
     def _context(self, record: LogRecord, context: Context, refused: bool) -> None:
         if not self._keyed(topics.CONTEXTS.name, record, context.tenant, refused):
             return
-        asked = self._asked.setdefault((context.tenant, context.id), _Asked(record.offset, record.timestamp))
+        asked = self._asked.setdefault(
+            (context.tenant, context.id), _Asked(context.domain, record.offset, record.timestamp)
+        )
         asked.refused = asked.refused or refused
 
     def _decision(self, record: LogRecord, decision: Decision | Clock, refused: bool) -> None:

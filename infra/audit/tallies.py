@@ -23,7 +23,9 @@ class TenantDomainAudit:
     outcomes: int  # of which have ended, as a reader of outcomes counts
     complete: int
     horizon: int
+    decisions_lost: int
     reward_mean: float | None  # of outcomes, by the specification in force at their place in the log
+    reward_observed_mean: float | None  # of those in which every required component was observed
     cost_mean: float | None  # USD, of outcomes in which "cost" was observed
     success_mean: float | None  # of outcomes in which "success" was observed
     latency_ms_p50: float | None  # append time of a context's first decision less the context's
@@ -59,7 +61,9 @@ class Tally:
 
     interactions: int = 0
     ended: Counter[str] = field(default_factory=Counter)
+    lost: int = 0
     reward: _Mean = field(default_factory=_Mean)
+    observed: _Mean = field(default_factory=_Mean)
     cost: _Mean = field(default_factory=_Mean)
     success: _Mean = field(default_factory=_Mean)
     latencies_ms: "array[int]" = field(default_factory=lambda: array("q"))
@@ -70,7 +74,10 @@ class Tally:
         """Count an outcome.  spec: in force at its place in the log, None if there is none (no reward is known)."""
         self.ended[outcome.ended] += 1
         if spec is not None:
-            self.reward.add(reward_of(spec, outcome.observations)[0])
+            reward, complete = reward_of(spec, outcome.observations)
+            self.reward.add(reward)
+            if complete:
+                self.observed.add(reward)
         for name, mean in (("cost", self.cost), ("success", self.success)):
             value = outcome.observations.get(name)
             if value is not None:
@@ -80,7 +87,9 @@ class Tally:
         """Add what another partition has of the same domain."""
         self.interactions += other.interactions
         self.ended.update(other.ended)
+        self.lost += other.lost
         self.reward.merge(other.reward)
+        self.observed.merge(other.observed)
         self.cost.merge(other.cost)
         self.success.merge(other.success)
         self.latencies_ms.extend(other.latencies_ms)
@@ -97,7 +106,9 @@ class Tally:
             outcomes=self.ended.total(),
             complete=self.ended["complete"],
             horizon=self.ended["horizon"],
+            decisions_lost=self.lost,
             reward_mean=self.reward.value(),
+            reward_observed_mean=self.observed.value(),
             cost_mean=self.cost.value(),
             success_mean=self.success.value(),
             latency_ms_p50=None if p50 is None else float(p50),

@@ -1,10 +1,12 @@
 """`croupier demo`: everything at once, on recorded traffic, in minutes."""
 
 import asyncio
+import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -30,6 +32,7 @@ def demo(
     """Start Kafka, workers and analytics, play recorded traffic, and show what was decided, learned and lost."""
     from infra.demo import run_demo
 
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what matters of it is in our errors
     console = Console(stderr=as_json)
     with Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
@@ -62,49 +65,43 @@ def demo(
         raise typer.Exit(Exit.WRONG)
 
 
+_LOOK: dict[str, Any] = {"box": SIMPLE, "padding": (0, 1), "pad_edge": False, "title_justify": "left"}
+
+
 def _print(result: "DemoResult", console: Console) -> None:
-    quality = Table(title="What was decided, and what simple policies would have earned on the same requests")
-    for name in ("tenant", "domain"):
-        quality.add_column(name)
-    for name in ("interactions", "mean reward", "best arm*", "strongest*", "cheapest*", "uniform*", "cost/interaction"):
-        quality.add_column(name, justify="right")
+    quality = Table(title="Mean reward; * what simple policies would have earned on the same requests", **_LOOK)
+    quality.add_column("tenant and domain", no_wrap=True)
+    for name in ("n", "reward", "best*", "strong*", "cheap*", "unif.*", "$/1000"):
+        quality.add_column(name, justify="right", no_wrap=True)
+    flow = Table(title="What the topics hold, counted by an independent reader", **_LOOK)
+    flow.add_column("tenant", no_wrap=True)
+    for name in ("p50 ms", "p99 ms", "joined", "late", "twice", "orphan", "lost", "dead"):
+        flow.add_column(name, justify="right", no_wrap=True)
     for row in result.rows:
         known = row.hindsight
-        style = "bold green" if row.reward >= known.best_fixed else ""
+        style = "bold green" if row.reward >= known.best_fixed else "bold"
         quality.add_row(
-            row.tenant, row.domain, f"{row.interactions:,}", f"[{style}]{row.reward:.4f}[/]" if style else f"{row.reward:.4f}",
-            f"{known.best_fixed:.4f}", f"{known.strongest:.4f}", f"{known.cheapest:.4f}", f"{known.uniform:.4f}",
-            "-" if row.cost is None else f"${row.cost:.6f}",
+            row.tenant, f"{row.interactions}", f"[{style}]{row.reward:.4f}[/]", f"{known.best_fixed:.4f}",
+            f"{known.strongest:.4f}", f"{known.cheapest:.4f}", f"{known.uniform:.4f}",
+            "-" if row.cost is None else f"{1000 * row.cost:.3f}",
+        )  # fmt: skip
+        quality.add_row(f"  [dim]{row.domain}[/]", *[""] * 7)
+        flow.add_row(
+            row.tenant, f"{row.latency_ms_p50:.0f}", f"{row.latency_ms_p99:.0f}", f"{row.joined}", f"{row.late}",
+            f"{row.duplicate}", f"{row.orphan}", f"{row.decisions_lost}", f"{row.dead_letters}",
         )  # fmt: skip
     console.print(quality)
     console.print(
-        "* in hindsight, from the recorded results of every arm; the policy saw only what its own choices brought.\n"
-        "  stand-in-...: data of another origin in the form of such a domain (see producers/replay/data/README.md)",
+        "* in hindsight, from the recorded results of every arm; the policy saw only what came of its own choices. "
+        "strong, cheap: the highest and lowest price, the mean over ties. stand-in-...: data of another origin in "
+        "the form of such a domain.\n",
         style="dim",
     )
-    flow = Table(title="What the topics hold, counted by an independent reader")
-    for name in (
-        "tenant",
-        "latency p50",
-        "p99",
-        "joined",
-        "late",
-        "duplicate",
-        "orphan",
-        "decisions lost",
-        "dead letters",
-    ):
-        flow.add_column(name, justify="left" if name == "tenant" else "right")
-    for row in result.rows:
-        flow.add_row(
-            row.tenant, f"{row.latency_ms_p50:.0f} ms", f"{row.latency_ms_p99:.0f} ms", f"{row.joined:,}", f"{row.late:,}",
-            f"{row.duplicate:,}", f"{row.orphan:,}", str(row.decisions_lost), str(row.dead_letters),
-        )  # fmt: skip
     console.print(flow)
     a = result.audit
     console.print(
-        f"{a.contexts:,} contexts, {a.decisions:,} decisions, {a.outcomes:,} outcomes; "
+        f"{a.contexts} contexts, {a.decisions} decisions, {a.outcomes} outcomes: "
         f"[bold]{a.decisions_lost} decisions lost, {a.outcomes_doubled} outcomes doubled[/], "
-        f"{a.outcomes_missing} missing, {a.outcomes_wrong} wrong; "
-        f"{'one worker was killed; ' if result.killed else ''}{result.seconds:.0f} s"
+        f"{a.outcomes_missing} missing, {a.outcomes_wrong} wrong"
+        f"{', with one worker killed' if result.killed else ''}. {result.seconds:.0f} s"
     )

@@ -1,6 +1,7 @@
 """`croupier up`: everything on this machine, until Ctrl-C."""
 
 import asyncio
+import logging
 import signal
 from pathlib import Path
 from typing import Annotated
@@ -27,6 +28,7 @@ def up(
     domains: Annotated[Path | None, typer.Option("--domains", help="Domain file to apply at start.")] = None,
 ) -> None:
     """Start Kafka if there is none, topics, workers and analytics; bring back what dies; stop all on Ctrl-C."""
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what matters of it is in our errors
     asyncio.run(_up(prefix, workers, partitions, data_dir, port, domains))
 
 
@@ -48,9 +50,8 @@ async def _up(
             if specs:
                 await apply_specs(broker.bootstrap_servers, prefix, specs)
                 say(f"applied {len(specs)} domains of {domains}")
-            say(
-                f"Kafka {broker.bootstrap_servers} ({broker.how}), {workers} workers, analytics; logs in {here / 'logs'}"
-            )
+            say(f"Kafka {broker.bootstrap_servers} ({broker.how}); {workers} workers and analytics")
+            say(f"logs are in {here / 'logs'}")
             say("`croupier status` says how it is; Ctrl-C stops everything")
             await stop.wait()
             say("stopping")
