@@ -13,6 +13,8 @@ from schemas.events import Clock, Context, DeadLetter, Decision, Outcome, Reward
 TENANT, DOMAIN = "acme", "model_routing"
 EARLY_MS, REMEMBER_MS = 500, 2_000
 HORIZON_MS = 1_000
+NAME = (TENANT, DOMAIN)
+BOTH = {"success": 1.0, "cost": 0.01}
 FEATURES = struct.pack("<2f", 0.25, -1.0)
 ARMS = ("small", "large")
 
@@ -108,6 +110,12 @@ class Logs:
 
     def audit(self) -> PartitionAudit:
         return audit_partition(self.partition, self.topics, early_ms=EARLY_MS, remember_ms=REMEMBER_MS)
+
+
+def asked(logs: Logs, time: int, id_: str, **changes: object) -> int:
+    """A context, and 5 ms later its decision; the decision's offset."""
+    offset = logs.context(time, id_)
+    return logs.decision(time + 5, decision(id_, offset, **changes))  # type: ignore[arg-type]
 
 
 def faults(audit: PartitionAudit) -> dict[str, int]:

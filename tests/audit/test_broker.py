@@ -3,15 +3,18 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from msgspec.structs import replace
 
 from infra.audit.audit import Audit, audit
+from infra.audit.topic_log import Range, open_log
 from infra.kafka import RunningBroker
 from infra.kafka.topics import create_topics
 from schemas import topics, wire
 from schemas.domains import DomainSpec
+from schemas.errors import BrokerUnavailableError, TopicsMismatchError
 from schemas.events import Clock, Context, DeadLetter, Decision, Outcome, Reward, SpecChange
 from schemas.partitioning import partition
 
@@ -144,8 +147,11 @@ async def test_what_is_planted_is_found(kafka: RunningBroker, deployment_prefix:
         vanished = await logs.raw("contexts", b"nothing anybody could read")
         planted.append(f"decision lost: contexts partition {HOME} offset {vanished.offset}")
 
-        await logs.event("specs", SpecChange(0, TENANT, "unannounced", SPEC))
-        planted.append("specification not in force: specs partition 0 offset 1")
+        await logs.event("specs", SpecChange(0, TENANT, "unannounced", SPEC))  # 1; model_routing is version 0
+        await logs.event("specs", SpecChange(0, TENANT, DOMAIN, None))  # 2: its removal was not announced
+        await logs.event("specs", SpecChange(0, TENANT, "another", SPEC))  # 3: the log has another under this version
+        await logs.event("outcomes", SpecChange(3, TENANT, "another", None))
+        planted.extend(f"specification not in force: specs partition 0 offset {offset}" for offset in (1, 2, 3))
 
     found = await deployment(kafka, deployment_prefix, write)
 
@@ -176,3 +182,31 @@ async def test_a_log_that_lost_its_beginning_proves_nothing(kafka: RunningBroker
         problem.startswith(f"log truncated: decisions partition {HOME} offset 1: the 1 records before are gone")
         for problem in found.problems
     )
+
+
+async def test_a_range_of_a_log_is_read_exactly(kafka: RunningBroker, deployment_prefix: str) -> None:
+    """Neither the record before the beginning nor the one at the end, though one fetch brings more."""
+    bootstrap = kafka.bootstrap_servers
+    await create_topics(bootstrap, prefix=deployment_prefix, partitions=PARTITIONS)
+    full = topics.full_name("contexts", deployment_prefix)
+    async with AIOKafkaProducer(bootstrap_servers=bootstrap) as producer:
+        for number in range(10):
+            await producer.send_and_wait(full, b"%d" % number, key=None if number % 2 else b"k", partition=2)
+    async with open_log(bootstrap) as log:
+        assert await log.ranges(full, PARTITIONS) == {
+            0: Range(0, 0), 1: Range(0, 0), 2: Range(0, 10), 3: Range(0, 0),
+        }  # fmt: skip
+        for wanted in (Range(0, 10), Range(3, 7), Range(5, 5), Range(9, 10)):
+            found = [record async for records in log.read(full, 2, wanted) for record in records]
+            assert [(each.offset, each.key, each.value) for each in found] == [
+                (n, None if n % 2 else b"k", b"%d" % n) for n in range(*wanted)
+            ]
+
+
+async def test_no_broker_and_no_topics_are_explained(kafka: RunningBroker, deployment_prefix: str) -> None:
+    """What is not there is an error with a sentence, not an audit of nothing."""
+    with pytest.raises(TopicsMismatchError, match="croupier topics create"):
+        await audit(kafka.bootstrap_servers, prefix=deployment_prefix)
+    with pytest.raises(BrokerUnavailableError, match=r"127\.0\.0\.1:1"):
+        async with open_log("127.0.0.1:1"):
+            pass
