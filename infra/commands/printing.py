@@ -1,6 +1,8 @@
 """How commands speak: results on standard output, complaints on standard error, JSON for machines."""
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import typer
 from rich.console import Console, RenderableType
@@ -20,6 +22,13 @@ def say(text: str) -> None:
 def complain(text: str) -> None:
     """Print a sentence to standard error."""
     Console(stderr=True).print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def working(text: str) -> Iterator[Callable[[str], None]]:
+    """While something takes time, say on a terminal what is going on; the function given changes the text."""
+    with Console(stderr=True).status(text) as status:
+        yield lambda changed: status.update(changed)
 
 
 def print_line(text: Text) -> None:

@@ -11,11 +11,19 @@ from aiokafka.errors import KafkaError
 
 from schemas.errors import BrokerUnavailableError
 
+_FETCH_WAIT_MS = 50
+
 
 @asynccontextmanager
 async def consumer(bootstrap: str) -> AsyncIterator[AIOKafkaConsumer]:
     """A consumer without a group."""
-    client = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest")
+    client = AIOKafkaConsumer(
+        bootstrap_servers=bootstrap,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        # At the end of one partition a fetch waits so long for more, and reading another waits for that fetch.
+        fetch_max_wait_ms=_FETCH_WAIT_MS,
+    )
     async with _explained(bootstrap):
         try:
             await client.start()

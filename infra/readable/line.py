@@ -6,7 +6,6 @@ from typing import Any, Final
 import msgspec
 from rich.text import Text
 
-from infra.domains.duration import format_duration
 from schemas import wire
 from schemas.errors import BadRecordError
 from schemas.events import Clock, Context, DeadLetter, Decision, Kpi, Outcome, Reward, SpecChange
@@ -14,6 +13,7 @@ from schemas.topics import SPECS
 
 from .characters import key_text, preview, printable
 from .plain import arm_of, floats, iso, tag
+from .quantities import span, usd
 
 _STYLES: Final[dict[str, str]] = {
     "context": "blue",
@@ -47,11 +47,6 @@ def line(topic: str, record: Any) -> Text:
     describe: Callable[[Text, Any], None] = _DESCRIBE[type(event)]
     describe(text, event)
     return text
-
-
-def usd(amount: float) -> str:
-    """Dollars with the digits that matter: prices of requests are small."""
-    return f"${amount:.4g}" if abs(amount) < 1 else f"${amount:,.2f}"
 
 
 def observed(observations: Mapping[str, float]) -> str:
@@ -117,7 +112,7 @@ def _outcome(text: Text, event: Outcome) -> None:
     decision = event.decision
     _whose(text, decision.tenant, decision.domain, decision.id)
     text.append(f"  {event.ended}", "green" if event.ended == "complete" else "yellow")
-    text.append(f" after {format_duration(event.ended_at_ms - event.decided_at_ms)}  ")
+    text.append(f" after {span(event.ended_at_ms - event.decided_at_ms)}  ")
     text.append(printable(arm_of(decision) or f"choice {decision.choice}"), "bold green")
     text.append(f"  {observed(event.observations)}  ")
     text.append(f"(number {event.ordinal}, decided at offset {event.decision_offset})", "dim")

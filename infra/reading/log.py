@@ -136,7 +136,8 @@ class Log:
 
     def _assign(self, topic: str, starts: Mapping[int, int]) -> dict[TopicPartition, int]:
         places = self._places(topic, starts)
-        self._consumer.unsubscribe()
+        # Never without partitions, and only right before a fetch: aiokafka's fetcher can miss that it is told to stop
+        # while it lets go of an assignment, and stop() then waits for it for ever.
         if places:
             self._consumer.assign(list(places))
         for place, number in places.items():

@@ -91,7 +91,7 @@ def test_lines_say_what_people_ask_for(deployment):
     assert "clock" in found["decisions"]
     assert "about d1  success 1, cost $0.0004" in found["rewards"]
     assert "version 7" in found["outcomes"]
-    assert re.search(r"acme/routing  d1  horizon after 1m  strong  success 1  \(number 3", found["outcomes"])
+    assert re.search(r"acme/routing  d1  horizon after 60 s  strong  success 1  \(number 3", found["outcomes"])
     assert "features-length  8 bytes  [router, contexts 3/77 at 2023-11-14T22:13:20.123Z" in found["dead-letters"]
     assert all("\x1b" not in text for text in found.values())
 
