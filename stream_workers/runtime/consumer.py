@@ -9,12 +9,13 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
 _APPLY_TIMEOUT = 1.0
+_FETCH_WAIT_MS = 250
 
 
 class Batch(NamedTuple):
@@ -37,6 +38,16 @@ class Runtime(Protocol):
         """Make what was applied durable; the offsets that may be committed."""
 
 
+class ConsumerThread(driver.AIOKafkaConsumerThread):
+    """Faust's consumer thread, with fetches that do not wait for long."""
+
+    def _create_worker_consumer(self, transport: driver.Transport) -> AIOKafkaConsumer:
+        consumer = super()._create_worker_consumer(transport)
+        # Faust has 1.5 s: what a partition gets just after an assignment or a seek would wait for the fetch under way.
+        consumer._fetch_max_wait_ms = _FETCH_WAIT_MS
+        return consumer
+
+
 class BatchConsumer(driver.Consumer):
     """Delivers each fetched partition batch as one Faust message."""
 
@@ -49,6 +60,9 @@ class BatchConsumer(driver.Consumer):
         self._under_way = 0
         self._applied = asyncio.Event()
         self.wake = asyncio.Event()
+
+    def _new_consumer_thread(self) -> ConsumerThread:
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
         """One message per partition that has records."""
