@@ -10,9 +10,9 @@ from benchmarks.programs import BY_NAME, RATIOS
 
 def show(console: Console, report: dict[str, Any]) -> None:
     """Programs, ratios with their aims, and what they ran on."""
-    table = Table(title=f"Records per second, one process each, median of {report['runs']}")
+    table = Table(title=f"Records per second by one process, median of {report['runs']}")
     table.add_column("program")
-    for column in ("records/s", "lowest", "highest", "CPU µs/record", "MB", "records", "bytes"):
+    for column in ("records/s", "lowest", "highest", "CPU µs", "MB", "records", "bytes"):
         table.add_column(column, justify="right")
     for name, detail in report["measurements"].items():
         rates = detail["records_per_second"]
