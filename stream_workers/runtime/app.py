@@ -19,6 +19,7 @@ from schemas.events import DeadLetter
 
 from .checkpoint import Checkpointer
 from .consumer import Batch, BatchConsumer, BatchTransport
+from .health import Health, Lag
 from .lease import Lease
 from .outputs import Outputs
 from .partitions import Ledger, OwnedPartition, OwnedStage
@@ -73,9 +74,7 @@ class StatefulApp:
         self._recovering: asyncio.Task[None] | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._suspects: dict[tuple[str, int], Suspects] = {}
-        self._standing: dict[tuple[str, int], tuple[int, float]] = {}
-        self.last_checkpoint: float | None = None
-        self.failure: str | None = None
+        self.health = Health(settings.unhealthy_seconds, time.monotonic)
         self._producer = _producer(settings.bootstrap_servers, _OUTPUT_BATCH_BYTES)
         self._changelog_producer = _producer(settings.bootstrap_servers, _CHANGELOG_BATCH_BYTES)
         self._reader = LogReader(settings.bootstrap_servers)
@@ -194,7 +193,6 @@ class StatefulApp:
 
     def fail(self, error: BaseException, where: str) -> None:
         """End the process: what is durable is in doubt, and a restart knows."""
-        self.failure = f"{where}: {error!r}"
         log.critical("worker ends", where=where, error=repr(error), exc_info=error)
         os._exit(EXIT_FAILED)
 
@@ -242,6 +240,7 @@ class StatefulApp:
                 self._suspects[topic, number] = Suspects(until, guilty)
                 self._begin_again(number)
                 return
+            self.health.applied()
             self._on_applied(owned.stage.name, len(each))
 
     def _begin_again(self, number: int) -> None:
@@ -315,8 +314,8 @@ class StatefulApp:
         except Exception as error:
             self.fail(error, "checkpoint")
             raise
-        self.last_checkpoint = time.monotonic()
-        self._on_checkpoint(self.last_checkpoint - begun, self.checkpointer.bytes_written - before)
+        self.health.checkpointed()
+        self._on_checkpoint(time.monotonic() - begun, self.checkpointer.bytes_written - before)
         return offsets
 
     # --- who owns what ------------------------------------------------------------------------------------------
@@ -399,20 +398,15 @@ class StatefulApp:
         while True:
             await asyncio.sleep(self.settings.stall_seconds)
             if self.faust.rebalancing or not self._flowing():
-                self._standing.clear()
+                self.health.clear()
                 continue
-            for topic, number, position, end in self.lags():
-                key = (topic, number)
-                known = self._standing.get(key)
-                if end <= position:
-                    self._standing.pop(key, None)
-                elif known is None or known[0] != position:
-                    self._standing[key] = (position, time.monotonic())
-                elif self.ledger.owned[number].open_for(topic):
-                    await self._seek(topic, number, position)
+            for lag in self.health.observe(self.lags()):
+                partition = self.ledger.owned.get(lag.partition)
+                if partition is not None and partition.open_for(lag.topic):
+                    await self._seek(lag.topic, lag.partition, lag.applied)
 
-    def lags(self) -> list[tuple[str, int, int, int]]:
-        """(topic, partition, next offset to apply, end as far as known) of every source."""
+    def lags(self) -> list[Lag]:
+        """How far every source of every partition owned is."""
         found = []
         for number, partition in list(self.ledger.owned.items()):
             for topic, owned in partition.by_topic.items():
@@ -421,7 +415,7 @@ class StatefulApp:
                 except Exception:  # not assigned any more
                     end = None
                 position = owned.positions[topic]
-                found.append((topic, number, position, max(position, end or 0, owned.barrier[topic])))
+                found.append(Lag(topic, number, position, max(position, end or 0, owned.barrier[topic])))
         return found
 
     def full_name(self, topic: str) -> str:
@@ -434,19 +428,21 @@ class StatefulApp:
 
     def status(self) -> dict[str, Any]:
         """What this process owns, how far it is, and whether that is healthy; for /status and /health."""
-        now = time.monotonic()
-        standing = {f"{t}/{n}": round(now - since, 1) for (t, n), (_, since) in self._standing.items()}
-        stuck = {name: seconds for name, seconds in standing.items() if seconds > self.settings.unhealthy_seconds}
-        partitions = [{"topic": t, "partition": n, "applied": p, "end": e, "lag": e - p} for t, n, p, e in self.lags()]
+        problem = self.health.problem()
+        age = self.health.checkpoint_age()
         recovering = self._recovering is not None and not self._recovering.done()
         return {
-            "healthy": self.failure is None and not stuck,
-            "reason": self.failure or ("; ".join(f"{n} stands still for {s} s" for n, s in stuck.items()) or None),
+            "healthy": problem is None,
+            "reason": problem,
             "generation": self._generation(),
             "recovering": {"read": self.recovery.done, "of": self.recovery.total} if recovering else None,
-            "checkpoint_age_seconds": None if self.last_checkpoint is None else round(now - self.last_checkpoint, 3),
-            "partitions": partitions,
-        }
+            "checkpoint_age_seconds": None if age is None else round(age, 3),
+            "partitions": [
+                {"topic": each.topic, "partition": each.partition, "applied": each.applied, "end": each.end,
+                 "lag": each.end - each.applied}
+                for each in self.lags()
+            ],
+        }  # fmt: skip
 
 
 def _producer(bootstrap_servers: str, batch_bytes: int) -> AIOKafkaProducer:
