@@ -53,7 +53,6 @@ PROGRAMS: Final = (
         _CROUPIER,
         "outcomes to learned state",
         ("learner",),
-        share=0.5,
         reads="outcomes",
         trained=True,
         writes="state",

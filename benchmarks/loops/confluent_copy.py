@@ -22,6 +22,8 @@ def copy(job: Job) -> None:
             "group.id": job.group,
             "enable.auto.commit": False,
             "auto.offset.reset": "earliest",
+            # A full queue would stop fetching for a second, longer than it lasts.
+            "fetch.queue.backoff.ms": 10,
         }
     )
     producer = Producer(
@@ -35,17 +37,19 @@ def copy(job: Job) -> None:
     )
     consumer.subscribe([job.source])
     committed = time.monotonic()
+    moved = False
     while True:
         for message in consumer.consume(FETCHED, timeout=0.1):
             error = message.error()
             if error is not None:
                 raise KafkaException(error)
             producer.produce(job.sink, message.value(), message.key(), message.partition())
+            moved = True
         producer.poll(0)
-        if time.monotonic() - committed >= COMMIT_SECONDS:
+        if moved and time.monotonic() - committed >= COMMIT_SECONDS:
             producer.flush()
             consumer.commit(asynchronous=False)
-            committed = time.monotonic()
+            moved, committed = False, time.monotonic()
 
 
 if __name__ == "__main__":
