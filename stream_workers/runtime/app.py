@@ -5,7 +5,6 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import faust
@@ -19,6 +18,7 @@ from schemas.events import DeadLetter
 
 from .checkpoint import Checkpointer
 from .consumer import Batch, BatchConsumer, BatchTransport
+from .culprits import Culprits
 from .health import Health, Lag
 from .lease import Lease
 from .outputs import Outputs
@@ -37,14 +37,6 @@ _CHANGELOG_BATCH_BYTES = 8 * 1024 * 1024
 _OUTPUT_BATCH_BYTES = 512 * 1024
 _REQUEST_BYTES = 16 * 1024 * 1024
 _REVOKE_COMMIT_SECONDS = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Suspects:
-    """Records of which at least one made its stage fail."""
-
-    until: int  # offset after the last of them
-    guilty: dict[int, str]  # offset and error of those known
 
 
 class StatefulApp:
@@ -73,7 +65,7 @@ class StatefulApp:
         self.lease = Lease(settings.session_timeout_seconds * settings.lease_share, self._lease_lost)
         self._recovering: asyncio.Task[None] | None = None
         self._tasks: list[asyncio.Task[None]] = []
-        self._suspects: dict[tuple[str, int], Suspects] = {}
+        self._culprits = Culprits()
         self.health = Health(settings.unhealthy_seconds, time.monotonic)
         self._producer = _producer(settings.bootstrap_servers, _OUTPUT_BATCH_BYTES)
         self._changelog_producer = _producer(settings.bootstrap_servers, _CHANGELOG_BATCH_BYTES)
@@ -215,33 +207,21 @@ class StatefulApp:
             await self._seek(topic, number, verdict.seek_to)
 
     def _apply(self, owned: OwnedStage, topic: str, number: int, records: Sequence[Any]) -> None:
-        """Apply; a record that makes the processor fail is found, kept in dead-letters, and passed over.
-
-        A processor that failed is in an unknown state.  So the partition goes back to its last checkpoint and the
-        batch is applied again record by record, which shows the one that fails.
-        """
-        suspects = self._suspects.get((topic, number))
-        if suspects is not None and records[0].offset >= suspects.until:
-            del self._suspects[topic, number]
-            suspects = None
-        for each in (records,) if suspects is None else [(record,) for record in records]:
-            first = each[0]
-            if suspects is not None and first.offset in suspects.guilty:
-                error = BadRecordError(Reason.FAILED, suspects.guilty[first.offset])
-                self._dead(owned.stage, number)(topic, first, error)
-                self.ledger.skip(owned, topic, first)
+        """Apply; a record that makes the processor fail is found, kept in dead-letters, and passed over."""
+        for batch in self._culprits.batches(topic, number, records):
+            if (known := self._culprits.error(topic, number, batch[0].offset)) is not None:
+                self._dead(owned.stage, number)(topic, batch[0], BadRecordError(Reason.FAILED, known))
+                self.ledger.skip(owned, topic, batch[0])
                 continue
             try:
-                self.ledger.apply(owned, topic, each)
+                self.ledger.apply(owned, topic, batch)
             except Exception as error:
                 log.exception("a record made its stage fail", stage=owned.stage.name, topic=topic, partition=number)
-                guilty = {} if suspects is None else {**suspects.guilty, first.offset: repr(error)}
-                until = max(records[-1].offset + 1, 0 if suspects is None else suspects.until)
-                self._suspects[topic, number] = Suspects(until, guilty)
+                self._culprits.failed(topic, number, batch, records[-1].offset + 1, error)
                 self._begin_again(number)
                 return
             self.health.applied()
-            self._on_applied(owned.stage.name, len(each))
+            self._on_applied(owned.stage.name, len(batch))
 
     def _begin_again(self, number: int) -> None:
         """Take a partition back to its last checkpoint."""
