@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from infra.commands import demo, domains, explain, replay, tail, topics, up, worker
+from infra.commands import demo, domains, explain, replay, status, tail, topics, up, worker
 from infra.commands.exits import exit_code
 from infra.commands.printing import complain
 from schemas.errors import CroupierError
@@ -68,6 +68,7 @@ app.add_typer(domains.app, name="domains")
 app.add_typer(topics.app, name="topics")
 app.command()(tail.tail)
 app.command()(explain.explain)
+app.command()(status.status)
 app.command()(up.up)
 app.command()(worker.worker)
 app.command()(worker.analytics)

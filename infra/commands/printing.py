@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import typer
 from rich.console import Console, RenderableType
+from rich.live import Live
 from rich.text import Text
 
 
@@ -29,6 +30,17 @@ def working(text: str) -> Iterator[Callable[[str], None]]:
     """While something takes time, say on a terminal what is going on; the function given changes the text."""
     with Console(stderr=True).status(text) as status:
         yield lambda changed: status.update(changed)
+
+
+@contextmanager
+def live() -> Iterator[Callable[[RenderableType], None]]:
+    """Show something that changes, in place on a terminal and one after another elsewhere."""
+    console = Console()
+    if not console.is_terminal:
+        yield console.print
+        return
+    with Live(console=console, auto_refresh=False, vertical_overflow="crop") as display:
+        yield lambda renderable: display.update(renderable, refresh=True)
 
 
 def print_line(text: Text) -> None:

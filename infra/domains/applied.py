@@ -4,21 +4,14 @@ import asyncio
 from collections.abc import Sequence
 
 from aiokafka import TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import (
-    CoordinatorLoadInProgressError,
-    CoordinatorNotAvailableError,
-    NotCoordinatorError,
-)
 
+from infra.reading.groups import committed, group_state
 from schemas.topics import OUTCOMES, full_name
 
 from . import clients
 from .publish import Published
 
 _POLL_S = 0.1
-#: A group's coordinator is moving or being created: ask again.
-_AGAIN = (CoordinatorNotAvailableError, CoordinatorLoadInProgressError, NotCoordinatorError)
 
 
 async def wait_applied(
@@ -37,9 +30,9 @@ async def wait_applied(
     deadline = loop.time() + timeout
     async with clients.admin(bootstrap) as admin:
         while True:
-            committed = await _committed(admin, group)
+            offsets = await committed(admin, group)
             pending = [
-                each for each in published if committed.get(TopicPartition(topic, each.partition), -1) <= each.offset
+                each for each in published if offsets.get(TopicPartition(topic, each.partition), -1) <= each.offset
             ]
             if not pending or loop.time() >= deadline:
                 return pending
@@ -49,17 +42,4 @@ async def wait_applied(
 async def has_members(bootstrap: str, group: str) -> bool:
     """Whether any worker is in the group now."""
     async with clients.admin(bootstrap) as admin:
-        try:
-            (response,) = await admin.describe_consumer_groups([group])
-        except _AGAIN:
-            return False
-        # One group per response: (error_code, group, state, protocol type, protocol, members, ...).
-        return any(group_[1] == group and bool(group_[5]) for group_ in response.groups)
-
-
-async def _committed(admin: AIOKafkaAdminClient, group: str) -> dict[TopicPartition, int]:
-    try:
-        offsets = await admin.list_consumer_group_offsets(group)
-    except _AGAIN:
-        return {}
-    return {place: entry.offset for place, entry in offsets.items()}
+        return bool((await group_state(admin, group)).members)
