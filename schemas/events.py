@@ -9,6 +9,8 @@ How a record may change (tests/schemas/test_evolution.py holds this):
 
 Numbers in bulk are little-endian float32 in a byte string (`features`, `propensities`, `scores`): a batch of records
 becomes a matrix without touching single numbers, and every language can write them.
+
+The four that come in bulk are `gc=False`: they hold no cycles, and need not be looked at by the garbage collector.
 """
 
 from typing import Annotated, Literal
@@ -32,7 +34,7 @@ Observations = Annotated[dict[Name, float], Meta(max_length=MAX_OBSERVATIONS)]
 Count = Annotated[int, Meta(ge=0)]
 
 
-class Context(Struct, array_like=True, frozen=True, tag="context.1"):
+class Context(Struct, array_like=True, frozen=True, gc=False, tag="context.1"):
     """One request to decide.  Its id becomes the decision's id and must be unique within the tenant."""
 
     id: Id
@@ -42,7 +44,7 @@ class Context(Struct, array_like=True, frozen=True, tag="context.1"):
     eligible: Arms | None = None  # narrows the domain's enabled arms, e.g. to models that can see images
 
 
-class Decision(Struct, array_like=True, frozen=True, tag="decision.1"):
+class Decision(Struct, array_like=True, frozen=True, gc=False, tag="decision.1"):
     """The choice.  The first record with an id (of a tenant) wins, for every reader."""
 
     id: Id
@@ -70,7 +72,7 @@ class Clock(Struct, array_like=True, frozen=True, tag="clock.1"):
     """Says nothing but the time the broker gave it, so that horizons pass on partitions where nothing else flows."""
 
 
-class Reward(Struct, array_like=True, frozen=True, tag="reward.1"):
+class Reward(Struct, array_like=True, frozen=True, gc=False, tag="reward.1"):
     """What was observed about a decision: one or more components.  The first observation of a component counts."""
 
     id: Id  # for tracing; sending the same reward again changes nothing
@@ -79,7 +81,7 @@ class Reward(Struct, array_like=True, frozen=True, tag="reward.1"):
     observations: Observations
 
 
-class Outcome(Struct, array_like=True, frozen=True, tag="outcome.1"):
+class Outcome(Struct, array_like=True, frozen=True, gc=False, tag="outcome.1"):
     """How a decision ended.  The first record with an ordinal (of a partition) counts; ordinals have no holes."""
 
     ordinal: Count  # the decision's number among the decisions of its partition that count

@@ -1,6 +1,7 @@
 """One worker process, from settings to exit: stages, clock, metrics, and the address others find it by."""
 
 import asyncio
+import gc
 import os
 import signal
 import time
@@ -69,6 +70,7 @@ class Worker:
         announced = self._announce(server.address)
         log.info("serving", address=server.address, role=self.settings.role)
         clock = asyncio.create_task(self._keep_clock())
+        _spare_the_collector()
         try:
             await self.app.run(stop)
         finally:
@@ -151,3 +153,14 @@ class Worker:
             "tenants": tenants,
             "domains": domains,
         }
+
+
+def _spare_the_collector() -> None:
+    """Let the garbage collector pass over what lives as long as the process, and come seldom.
+
+    A batch makes tens of thousands of short-lived objects and no cycles.  With Python's thresholds every 700 of them
+    start a collection, and each that goes further walks all imported modules: a fifth of the router's time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 1000)

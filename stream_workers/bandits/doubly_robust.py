@@ -26,7 +26,7 @@ from .kernel import kernel
 from .packing import pack, unpack
 from .parameters import Parameter, complete
 from .policy import Batch, Setting, matches
-from .ridge import LEAST_WEIGHT, WIND_UP, dot, forget, gain, product, reset, shrink, square, triangle
+from .ridge import LEAST_WEIGHT, WIND_UP, dot, forget, gain, product, products, reset, shrink, square, triangle
 
 Array = NDArray[np.float64]
 
@@ -38,6 +38,22 @@ PARAMETERS = (
     Parameter("clip", float, 20.0, "largest importance weight learned with", 1.0, 1e6),
     Parameter("width", int, 128, "slots that features are folded into when there are more", 1, 256),
 )
+
+
+#: Requests are judged in blocks, so that each number of an arm's P is read once for all of them.
+BLOCK = 64
+#: Fewer requests than this are judged one by one: a block's loops would be too short.
+FEW = 12
+
+
+@kernel()
+def _faded(variance: float, phi: Array, age: int, forgetting: float, ridge: float) -> float:
+    """An arm's phi' P phi as it would be had forgetting been done, which waits until the arm is next chosen."""
+    variance = max(variance, 0.0)
+    if forgetting < 1.0:
+        weight = max(forgetting**age, LEAST_WEIGHT)
+        variance = min(variance / weight, max(variance, WIND_UP * dot(phi, phi) / ridge))
+    return variance
 
 
 @kernel()
@@ -59,12 +75,7 @@ def _judge(
         estimate[a] = dot(phi, theta[a]) + dot(phi, correction[a])
         index[a] = estimate[a]
         if bonus > 0.0:
-            variance = max(product(P[a], phi, scratch), 0.0)
-            if forgetting < 1.0:
-                # Forgetting is done when an arm is next chosen; until then its uncertainty is what it would be.
-                weight = max(forgetting ** age[a], LEAST_WEIGHT)
-                variance = min(variance / weight, max(variance, WIND_UP * dot(phi, phi) / ridge))
-            index[a] += bonus * math.sqrt(variance)
+            index[a] += bonus * math.sqrt(_faded(product(P[a], phi, scratch), phi, age[a], forgetting, ridge))
 
 
 _MAP = "f8[::1], f8[::1], i8[::1], f8[::1], f8"  # mean, scale, slots, signs, factor
@@ -99,16 +110,36 @@ def distribute(
 ) -> None:
     """Write probabilities and estimates (n, K); changes nothing else."""
     n, K = eligible.shape
-    phi = np.empty(theta.shape[1])
-    scratch = np.empty(theta.shape[1])
-    index = np.empty(K)
+    m = theta.shape[1]
+    size = min(n, BLOCK)
+    phi = np.empty((size, m))
+    columns = np.empty((m, size))
+    variances = np.empty(size)
+    y = np.empty(max(size, m))
+    lanes = np.empty((4, size))
+    index = np.empty((size, K))
     sharpness = gamma * math.sqrt(counters[1])
-    for i in range(n):
-        expand(features[i], mean, scale, slots, signs, factor, phi)
-        _judge(phi, P, theta, correction, age, forgetting, ridge, bonus, scratch, estimates[i], index)
+    for start in range(0, n, BLOCK):
+        rows = min(BLOCK, n - start)
+        for r in range(rows):
+            expand(features[start + r], mean, scale, slots, signs, factor, phi[r])
+            for j in range(m):
+                columns[j, r] = phi[r, j]
         for a in range(K):
-            index[a] -= lambda_ * prices[a]
-        inverse_gap(index, eligible[i], sharpness, minimum, probabilities[i])
+            if bonus > 0.0:
+                if rows >= FEW:
+                    products(P[a], columns, rows, y, lanes, variances)
+                else:
+                    for r in range(rows):
+                        variances[r] = product(P[a], phi[r], y[:m])
+            for r in range(rows):
+                estimates[start + r, a] = dot(phi[r], theta[a]) + dot(phi[r], correction[a])
+                index[r, a] = estimates[start + r, a]
+                if bonus > 0.0:
+                    index[r, a] += bonus * math.sqrt(_faded(variances[r], phi[r], age[a], forgetting, ridge))
+                index[r, a] -= lambda_ * prices[a]
+        for r in range(rows):
+            inverse_gap(index[r], eligible[start + r], sharpness, minimum, probabilities[start + r])
 
 
 @kernel(
