@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Literal, cast
 
 from schemas import topics
+from schemas.joining import EARLY_MS, REMEMBER_MS
 
 from .analytics.processor import AnalyticsProcessor
 from .joining.processor import JoinerProcessor
@@ -17,10 +18,6 @@ from .routing.processor import RouterProcessor
 from .runtime.stage import Stage, Workspace
 
 Role = Literal["worker", "analytics"]
-
-#: A reward is held for its decision so long; a decision is remembered so long after its horizon.
-EARLY_MS = 10 * 60 * 1000
-REMEMBER_MS = 60 * 60 * 1000
 
 
 def worker_stages(*, early_ms: int = EARLY_MS, remember_ms: int = REMEMBER_MS) -> list[Stage]:

@@ -5,7 +5,7 @@ import gc
 import os
 import signal
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,7 +85,13 @@ class Worker:
             return None
         directory.mkdir(parents=True, exist_ok=True)
         path = directory / f"{self.settings.role}-{os.getpid()}.json"
-        path.write_bytes(msgspec.json.encode({"role": self.settings.role, "pid": os.getpid(), "address": address}))
+        told = {
+            "role": self.settings.role,
+            "pid": os.getpid(),
+            "address": address,
+            "group": self.settings.runtime.group_id,
+        }
+        path.write_bytes(msgspec.json.encode(told))
         return path
 
     async def _keep_clock(self) -> None:
@@ -125,7 +131,7 @@ class Worker:
     def status(self) -> dict[str, Any]:
         """What /status answers."""
         joined: Counter[str] = Counter()
-        tenants: dict[str, dict[str, int]] = {}
+        tenants: defaultdict[str, Counter[str]] = defaultdict(Counter)
         domains: list[dict[str, Any]] = []
         decisions_open = rewards_held = 0
         for partition in list(self.app.ledger.owned.values()):
@@ -135,7 +141,7 @@ class Worker:
                     decisions_open += processor.pending()
                     rewards_held += processor.held()
                     for tenant, tally in processor.tallies().items():
-                        tenants[tenant] = dict(tally)
+                        tenants[tenant].update(tally)  # records without a tenant are counted in every partition
                         joined.update(tally)
                 elif isinstance(processor, LearnerProcessor):
                     for tenant, domain in processor.domains():
@@ -150,7 +156,7 @@ class Worker:
             "decisions_open": decisions_open,
             "rewards_held": rewards_held,
             "joined": dict(joined),
-            "tenants": tenants,
+            "tenants": {tenant: dict(tally) for tenant, tally in tenants.items()},
             "domains": domains,
         }
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from schemas import topics, wire
 from schemas.errors import BadRecordError
 from schemas.events import SpecChange
+from schemas.joining import EARLY_MS, REMEMBER_MS
 
 from ..kafka.topics import check_topics
 from .findings import Fault, Findings, at
@@ -14,10 +15,6 @@ from .partition import READING_ORDER, PartitionAudit, PartitionReading
 from .specifications import Name
 from .tallies import TenantDomainAudit
 from .topic_log import Range, TopicLog, open_log
-
-#: A reward may come so long before its decision; a decision's id stays taken so long after its horizon.
-EARLY_MS = 10 * 60 * 1000
-REMEMBER_MS = 60 * 60 * 1000
 
 _CAPTURE_ORDER = tuple(
     topic.name for topic in (topics.DEAD_LETTERS, topics.OUTCOMES, topics.REWARDS, topics.DECISIONS, topics.CONTEXTS)

@@ -7,6 +7,7 @@ import typer
 
 from infra.connection import bootstrap_servers
 from schemas.errors import CroupierError
+from schemas.joining import EARLY_MS, REMEMBER_MS
 
 from .exits import explained, run
 from .options import AsJson, Bootstrap, Prefix
@@ -35,10 +36,12 @@ def explain(
             show_default=False,
         ),
     ] = None,
-    early_ms: Annotated[int, typer.Option(envvar="CROUPIER_EARLY_MS", min=0, help="As the workers have it.")] = 600_000,
+    early_ms: Annotated[
+        int, typer.Option(envvar="CROUPIER_EARLY_MS", min=0, help="As the workers have it.")
+    ] = EARLY_MS,
     remember_ms: Annotated[
         int, typer.Option(envvar="CROUPIER_REMEMBER_MS", min=0, help="As the workers have it.")
-    ] = 3_600_000,
+    ] = REMEMBER_MS,
     bootstrap: Bootstrap = None,
     prefix: Prefix = "",
     as_json: AsJson = False,

@@ -77,7 +77,7 @@ async def _reports(servers: str, prefix: str, interval: float) -> AsyncGenerator
         while True:
             await asyncio.sleep(interval)
             after = await take(log, admin, prefix)
-            yield report(before, after, await processes(directory), prefix, str(directory))
+            yield report(before, after, await processes(directory, prefix), prefix, str(directory))
             before = after
 
 

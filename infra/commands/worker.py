@@ -3,13 +3,16 @@
 import asyncio
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from infra.commands.options import Bootstrap, Prefix
 from infra.connection import bootstrap_servers, home
-from stream_workers.topology import EARLY_MS, REMEMBER_MS, Role, analytics_stages, worker_stages
+from schemas.joining import EARLY_MS, REMEMBER_MS
+
+if TYPE_CHECKING:
+    from stream_workers.topology import Role
 
 StateDir = Annotated[
     Path | None, typer.Option("--state-dir", envvar="CROUPIER_STATE_DIR", help="Local tables; one per process.")
@@ -75,7 +78,7 @@ def analytics(
 
 
 def _run(
-    role: Role,
+    role: "Role",
     bootstrap: str | None,
     prefix: str,
     state_dir: Path | None,
@@ -90,6 +93,7 @@ def _run(
     from infra.kafka.topics import check_topics
     from infra.logs import configure_logs
     from stream_workers.runtime.settings import RuntimeSettings
+    from stream_workers.topology import analytics_stages, worker_stages
     from stream_workers.worker import Worker, WorkerSettings
 
     configure_logs(role)

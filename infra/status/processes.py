@@ -19,6 +19,7 @@ class Announcement(Struct, frozen=True):
     role: str
     pid: int
     address: str
+    group: str = ""  # its consumer group, which has the deployment's prefix
 
 
 class Process(Struct, frozen=True):
@@ -37,9 +38,9 @@ class Process(Struct, frozen=True):
     status: dict[str, Any]  # what its /status answered
 
 
-async def processes(directory: Path) -> list[Process]:
-    """Every process announced in a directory, asked now; in order of role and pid."""
-    found = announcements(directory)
+async def processes(directory: Path, prefix: str = "") -> list[Process]:
+    """Every process of a deployment that is announced in a directory, asked now; in order of role and pid."""
+    found = [each for each in announcements(directory) if each.group in ("", f"{prefix}croupier-{each.role}")]
     timeout = aiohttp.ClientTimeout(total=_TIMEOUT_S)
     async with aiohttp.ClientSession(timeout=timeout) as session:
         return await asyncio.gather(*(_ask(session, each) for each in found))

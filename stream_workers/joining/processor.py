@@ -9,6 +9,7 @@ from msgspec.msgpack import Decoder
 from schemas import wire
 from schemas.errors import BadRecordError, Reason
 from schemas.events import Clock, Decision, Reward
+from schemas.joining import EARLY_MS, REMEMBER_MS
 from schemas.topics import DECISIONS, OUTCOMES, REWARDS
 from stream_workers.runtime.stage import Dead, Emit, Record, State
 
@@ -39,8 +40,8 @@ class JoinerProcessor:
         emit: Emit,
         dead: Dead,
         *,
-        early_ms: int = 600_000,
-        remember_ms: int = 3_600_000,
+        early_ms: int = EARLY_MS,
+        remember_ms: int = REMEMBER_MS,
         cached: int = 16_384,
     ) -> None:
         self.partition = partition

@@ -35,6 +35,7 @@ from typing import Literal
 
 from schemas.errors import BadRecordError, Reason
 from schemas.events import MAX_EVENT_BYTES, MAX_OBSERVATIONS, Decision
+from schemas.joining import EARLY_MS, REMEMBER_MS
 
 #: What became of a reward; the values are the names under which it is counted.
 Kind = Literal["rewards_joined", "rewards_duplicate", "rewards_surplus", "rewards_late"]
@@ -47,8 +48,8 @@ NEVER = -(1 << 63)
 class Spans:
     """The two intervals that are the joiner's own; the horizon is each decision's."""
 
-    early_ms: int = 600_000  # a reward may be appended this long before its decision
-    remember_ms: int = 3_600_000  # after the horizon, a decision is known for this long
+    early_ms: int = EARLY_MS  # a reward may be appended this long before its decision
+    remember_ms: int = REMEMBER_MS  # after the horizon, a decision is known for this long
 
     def __post_init__(self) -> None:
         if self.early_ms < 0 or self.remember_ms < 0:

@@ -1,81 +1,80 @@
 """Reads changelog partitions from outside the consumer group: for recovery, and to see what a stranger wrote."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 #: Called with the records of one partition, in order.
 OnRecords = Callable[[TopicPartition, list[Any]], None]
-OnProgress = Callable[[int, int], None]
 
 _FETCH_BYTES = 8 * 1024 * 1024
 
 
 class LogReader:
-    """A consumer without a group.  One reading at a time."""
+    """Consumers without a group: one kept for questions about offsets, one of its own for each reading."""
 
     def __init__(self, bootstrap_servers: str) -> None:
         self._bootstrap = bootstrap_servers
-        self._consumer: AIOKafkaConsumer | None = None
+        self._asking: AIOKafkaConsumer | None = None
+
+    def _consumer(self) -> AIOKafkaConsumer:
+        return AIOKafkaConsumer(
+            bootstrap_servers=self._bootstrap,
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            max_partition_fetch_bytes=_FETCH_BYTES,
+            fetch_max_bytes=4 * _FETCH_BYTES,
+            fetch_max_wait_ms=50,
+        )
 
     async def _started(self) -> AIOKafkaConsumer:
-        if self._consumer is None:
-            consumer = AIOKafkaConsumer(
-                bootstrap_servers=self._bootstrap,
-                group_id=None,
-                enable_auto_commit=False,
-                auto_offset_reset="earliest",
-                max_partition_fetch_bytes=_FETCH_BYTES,
-                fetch_max_bytes=4 * _FETCH_BYTES,
-                fetch_max_wait_ms=50,
-            )
+        if self._asking is None:
+            consumer = self._consumer()
             await consumer.start()
-            self._consumer = consumer
-        return self._consumer
+            self._asking = consumer
+        return self._asking
 
     async def stop(self) -> None:
         """Close the connection."""
-        if self._consumer is not None:
-            await self._consumer.stop()
-            self._consumer = None
+        if self._asking is not None:
+            await self._asking.stop()
+            self._asking = None
 
     async def ends(self, tps: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """The offset that the next record of each partition will get."""
-        consumer = await self._started()
-        return dict(await consumer.end_offsets(list(tps)))
+        return dict(await (await self._started()).end_offsets(list(tps)))
 
     async def beginnings(self, tps: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """The first offset that each partition still has."""
-        consumer = await self._started()
-        return dict(await consumer.beginning_offsets(list(tps)))
+        return dict(await (await self._started()).beginning_offsets(list(tps)))
 
-    async def read(
-        self,
-        ranges: Mapping[TopicPartition, tuple[int, int]],
-        on_records: OnRecords,
-        on_progress: Callable[[], Awaitable[None]] | None = None,
-    ) -> None:
+    async def read(self, ranges: Mapping[TopicPartition, tuple[int, int]], on_records: OnRecords) -> None:
         """Read [start, end) of each partition.  Offsets that compaction took are passed over."""
-        consumer = await self._started()
-        open_ranges = {tp: (start, end) for tp, (start, end) in ranges.items() if start < end}
-        if not open_ranges:
+        left = {tp: (start, end) for tp, (start, end) in ranges.items() if start < end}
+        if not left:
             return
-        consumer.assign(list(open_ranges))
-        for tp, (start, _) in open_ranges.items():
-            consumer.seek(tp, start)
-        try:
-            while open_ranges:
-                batches = await consumer.getmany(*open_ranges, timeout_ms=200)
-                for tp, records in batches.items():
-                    end = open_ranges[tp][1]
-                    wanted = [record for record in records if record.offset < end]
+        async with self._assigned(left) as consumer:
+            while left:
+                for tp, records in (await consumer.getmany(*left, timeout_ms=200)).items():
+                    wanted = [record for record in records if record.offset < left[tp][1]]
                     if wanted:
                         on_records(tp, wanted)
-                for tp in list(open_ranges):
-                    if await consumer.position(tp) >= open_ranges[tp][1]:
-                        del open_ranges[tp]
-                if on_progress is not None:
-                    await on_progress()
+                for tp in list(left):
+                    if await consumer.position(tp) >= left[tp][1]:
+                        del left[tp]
+
+    @asynccontextmanager
+    async def _assigned(self, ranges: Mapping[TopicPartition, tuple[int, int]]) -> AsyncIterator[AIOKafkaConsumer]:
+        # Its own: unassigning a consumer that goes on living can make aiokafka hang when it is stopped.
+        consumer = self._consumer()
+        await consumer.start()
+        try:
+            consumer.assign(list(ranges))
+            for tp, (start, _) in ranges.items():
+                consumer.seek(tp, start)
+            yield consumer
         finally:
-            consumer.unsubscribe()
+            await consumer.stop()

@@ -170,6 +170,8 @@ async def test_a_real_worker(deployment, worker):
     assert found["tenants"]["acme"]["rewards_joined"] == 1
     found = await until(lambda each: each["domains"] and each["domains"][0]["counts"]["outcomes"], deployment)
     assert (found["domains"][0]["tenant"], found["domains"][0]["domain"]) == ("acme", "routing")
+    # Committed, too: then nothing but the next context will wait.
+    await until(lambda each: not any(group["lag"] for group in each["groups"] if group["role"] == "worker"), deployment)
     worker.send_signal(signal.SIGSTOP)
     found = await until(lambda each: each["processes"][0]["state"] == "silent", deployment)
     assert any(f"worker {worker.pid}" in problem for problem in found["problems"])
