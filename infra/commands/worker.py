@@ -1,7 +1,6 @@
 """`croupier worker` and `croupier analytics`: one process each, until told to stop."""
 
 import asyncio
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -92,6 +91,7 @@ def _run(
 ) -> None:
     from infra.kafka.topics import check_topics
     from infra.logs import configure_logs
+    from infra.state_directory import claim_state_directory
     from stream_workers.runtime.settings import RuntimeSettings
     from stream_workers.topology import analytics_stages, worker_stages
     from stream_workers.worker import Worker, WorkerSettings
@@ -102,7 +102,7 @@ def _run(
         RuntimeSettings(
             servers,
             role,
-            state_dir or home() / "state" / f"{role}-{os.getpid()}",
+            claim_state_directory(state_dir, home(), role),
             prefix=prefix,
             checkpoint_seconds=checkpoint_seconds,
             session_timeout_seconds=session_timeout,
