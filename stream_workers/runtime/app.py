@@ -22,7 +22,7 @@ from .culprits import Culprits
 from .health import Health, Lag
 from .lease import Lease
 from .outputs import Outputs
-from .partitions import Ledger, OwnedPartition, OwnedStage
+from .partitions import Ledger, OwnedStage
 from .reader import LogReader
 from .recovery import Recovery, Stores
 from .settings import RuntimeSettings
@@ -66,6 +66,8 @@ class StatefulApp:
         self._recovering: asyncio.Task[None] | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._culprits = Culprits()
+        self._delivering = 0
+        self._ends: dict[TopicPartition, int] = {}
         self.health = Health(settings.unhealthy_seconds, time.monotonic)
         self._producer = _producer(settings.bootstrap_servers, _OUTPUT_BATCH_BYTES)
         self._changelog_producer = _producer(settings.bootstrap_servers, _CHANGELOG_BATCH_BYTES)
@@ -130,6 +132,7 @@ class StatefulApp:
         async def consume(stream: Any) -> None:
             async for event in stream.events():
                 message = event.message
+                self._delivering += 1
                 try:
                     await self._deliver(topic, message.partition, message.generation_id, message.value)
                 except asyncio.CancelledError:
@@ -137,6 +140,7 @@ class StatefulApp:
                 except Exception as error:
                     self.fail(error, f"applying {topic} partition {message.partition}")
                 finally:
+                    self._delivering -= 1
                     self.consumer.batch_done()
 
         app.agent(source, name=f"apply-{topic}")(consume)
@@ -274,6 +278,10 @@ class StatefulApp:
         """Those partitions whose records could be applied now."""
         return self.ledger.fetchable(tps, self._short)
 
+    def delivering(self) -> bool:
+        """Whether an agent is at work."""
+        return self._delivering > 0
+
     def committable(self) -> dict[Any, int]:
         """Positions a commit would cover."""
         return {
@@ -357,45 +365,67 @@ class StatefulApp:
             await asyncio.sleep(0.01)
             if not still_ours():
                 return
+        # All seeks before the first fetch: they wait their turn behind it in the consumer's thread.
         for partition in partitions:
-            await self._open(partition)
+            for topic, owned in partition.by_topic.items():
+                await self._seek(topic, partition.number, owned.positions[topic])
+        if not still_ours():
+            return
+        for partition in partitions:
+            self.ledger.own(partition)
         self.consumer.wake.set()
         log.info(
             "partitions ready", partitions=numbers, generation=generation,
             changelog_records=self.recovery.total, seconds=round(time.monotonic() - begun, 3),
         )  # fmt: skip
 
-    async def _open(self, partition: OwnedPartition) -> None:
-        for topic, owned in partition.by_topic.items():
-            await self._seek(topic, partition.number, owned.positions[topic])
-        if partition.generation == self._generation():
-            self.ledger.own(partition)
-
     # --- standing still -----------------------------------------------------------------------------------------
 
     async def _watch_standstill(self) -> None:
-        """A batch dropped at the end of the traffic is missed by nobody: go back when there is lag and no progress."""
+        """A batch dropped at the end of the traffic is missed by nobody: go back when there is lag and no progress.
+
+        When that does not help, end: a restart takes seconds, and what is between Kafka and us is not ours to mend.
+        """
         while True:
             await asyncio.sleep(self.settings.stall_seconds)
             if self.faust.rebalancing or not self._flowing():
                 self.health.clear()
                 continue
+            # Asked of the broker: a consumer that fetches nothing learns of no end, and would seem to have no lag.
+            with contextlib.suppress(Exception):  # the broker is away: nobody can be blamed for standing still
+                self._ends = await self._reader.ends(self._sources())
             for lag in self.health.observe(self.lags()):
                 partition = self.ledger.owned.get(lag.partition)
-                if partition is not None and partition.open_for(lag.topic):
-                    await self._seek(lag.topic, lag.partition, lag.applied)
+                if partition is None or not partition.open_for(lag.topic) or self._delivering:
+                    continue
+                still = self.health.standing_seconds(lag)
+                log.warning(
+                    "standing still: seeking back", **lag._asdict(), seconds=round(still, 1), **self.consumer.describe()
+                )
+                if still > self.settings.give_up_seconds:
+                    self.fail(RuntimeError("seeking back did not help"), f"{lag.topic} {lag.partition} stands still")
+                await self._seek(lag.topic, lag.partition, lag.applied)
+
+    def _sources(self) -> list[TopicPartition]:
+        return [
+            TopicPartition(self._full[topic], number)
+            for number, partition in self.ledger.owned.items()
+            for topic in partition.by_topic
+        ]
 
     def lags(self) -> list[Lag]:
         """How far every source of every partition owned is."""
         found = []
         for number, partition in list(self.ledger.owned.items()):
             for topic, owned in partition.by_topic.items():
+                tp = TopicPartition(self._full[topic], number)
                 try:
-                    end = self.consumer.highwater(TopicPartition(self._full[topic], number))
+                    fetched = self.consumer.highwater(tp) or 0
                 except Exception:  # not assigned any more
-                    end = None
+                    fetched = 0
                 position = owned.positions[topic]
-                found.append(Lag(topic, number, position, max(position, end or 0, owned.barrier[topic])))
+                end = max(position, fetched, self._ends.get(tp, 0), owned.barrier[topic])
+                found.append(Lag(topic, number, position, end))
         return found
 
     def full_name(self, topic: str) -> str:

@@ -37,6 +37,22 @@ class Runtime(Protocol):
     async def checkpoint(self) -> dict[TopicPartition, int]:
         """Make what was applied durable; the offsets that may be committed."""
 
+    def delivering(self) -> bool:
+        """Whether an agent is at work on a message, or waits until its output may go on."""
+
+
+class _NoReadOffsets(dict[TP, int | None]):
+    """Faust drops, without a word, messages that lie before what it thinks was read.  It never thinks so here."""
+
+    def __getitem__(self, tp: TP) -> None:
+        return None
+
+    def __setitem__(self, tp: TP, offset: int | None) -> None:
+        pass
+
+    def update(self, *_: Any, **__: Any) -> None:
+        pass
+
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
     """Faust's consumer thread, with fetches that do not wait for long."""
@@ -56,6 +72,7 @@ class BatchConsumer(driver.Consumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.runtime = self.transport.runtime
+        self._read_offset = _NoReadOffsets()
         self.fetches = 0
         self._under_way = 0
         self._applied = asyncio.Event()
@@ -102,8 +119,10 @@ class BatchConsumer(driver.Consumer):
     async def _all_applied(self) -> None:
         while self._under_way > 0:
             self._applied.clear()
-            if not await self._within(_APPLY_TIMEOUT, self._applied.wait()) and not self.flow_active:
-                self._under_way = 0  # Faust cleared its queues
+            if not await self._within(_APPLY_TIMEOUT, self._applied.wait()) and not self.runtime.delivering():
+                # Faust clears its queues, or passes over messages, around a rebalance.  What was in them is found
+                # missing where records are applied; waiting for it would be waiting for ever.
+                self._under_way = 0
 
     @staticmethod
     async def _within(seconds: float, waiting: Coroutine[Any, Any, Any]) -> bool:
@@ -153,7 +172,17 @@ class BatchConsumer(driver.Consumer):
             consumer.seek(TopicPartition(topic, partition), offset)
 
         await self.in_thread(seek)
-        self._read_offset.pop(TP(topic, partition), None)
+
+    def describe(self) -> dict[str, Any]:
+        """What a log line about a standstill should say."""
+        return {
+            "fetches": self.fetches,
+            "under_way": self._under_way,
+            "flow_active": self.flow_active,
+            "active": len(self._active_partitions or ()),
+            "assigned": len(self.assignment()),
+            "generation": self.app.consumer_generation_id,
+        }
 
     async def committed_offset(self, tp: TopicPartition) -> int | None:
         """The group's committed offset."""

@@ -56,6 +56,11 @@ class Health:
         self._standing = seen
         return still
 
+    def standing_seconds(self, lag: Lag) -> float:
+        """Since when a source stands still, as of now."""
+        standing = self._standing.get((lag.topic, lag.partition))
+        return 0.0 if standing is None else self._clock() - standing.since
+
     def applied(self) -> None:
         """Something was applied that no checkpoint holds yet."""
         if self._unsaved_since is None:

@@ -18,6 +18,7 @@ class RuntimeSettings:
     fetch_bytes: int = 512 * 1024  # per partition; bounds how long one batch holds the event loop
     in_flight_bytes: int = 32 * 1024 * 1024
     stall_seconds: float = 2.0  # lag without progress for so long: seek back
+    give_up_seconds: float = 15.0  # lag without progress, and seeking back did not help: the process ends
     unhealthy_seconds: float = 30.0  # lag without a commit for so long: /health says so
 
     @property
