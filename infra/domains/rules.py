@@ -21,6 +21,9 @@ Table = dict[str, Any]
 #: The observation that a budget is kept by.
 COST: Final = "cost"
 
+#: Below what the changelog topics take (schemas.topics), with room for the rest of a domain's state.
+LARGEST_STATE_BYTES: Final = 12 * 2**20
+
 KINDS: Final[tuple[str, ...]] = get_args(LearnerSpec.__annotations__["kind"])
 
 
@@ -100,6 +103,32 @@ def learner_parameters_fit(table: Table, path: Path, problems: Problems) -> None
             )
 
 
+def state_fits_a_record(table: Table, path: Path, problems: Problems) -> None:
+    """What is learned for a domain travels as one record of the changelog, which has a largest size."""
+    features, arms = table.get("features"), len(list(_tables(table, "arms")))
+    if not isinstance(features, int) or isinstance(features, bool) or features < 0:
+        return
+    from stream_workers.bandits.registry import KINDS  # compiled kernels: only who has a learner waits
+
+    default = next(each.default for each in KINDS["doubly_robust"].parameters if each.name == "width")
+    size = 0
+    for learner, _ in _learners(table, path):
+        if learner.get("kind") == "doubly_robust":
+            params = learner.get("params")
+            width = params.get("width", default) if isinstance(params, dict) else default
+            if not is_number(width):
+                return
+            m = 1 + min(features, int(width))
+            size += 8 * ((arms + 1) * m * (m + 1) // 2 + 2 * arms * m)  # stream_workers.bandits.doubly_robust
+    if size > LARGEST_STATE_BYTES:
+        problems.add(
+            (*path, "features"),
+            f"learners whose state takes {size / 2**20:.0f} MiB ({arms} arms, {features} features)",
+            f"at most {LARGEST_STATE_BYTES // 2**20} MiB for all learners of a domain together",
+            'Fewer features, arms or challengers, or params = { width = 64 } for kind "doubly_robust".',
+        )
+
+
 def budget_can_be_kept(table: Table, path: Path, problems: Problems) -> None:
     """A pacer needs observed costs, expected prices, and an arm it can afford."""
     if not isinstance(budget := table.get("budget"), dict):
@@ -137,6 +166,7 @@ RULES: Final[tuple[Callable[[Table, Path, Problems], None], ...]] = (
     something_is_awaited,
     learner_names_are_unique,
     learner_parameters_fit,
+    state_fits_a_record,
     budget_can_be_kept,
 )
 

@@ -58,9 +58,9 @@ async def test_nothing_is_lost_or_doubled_when_workers_are_killed(kafka, deploym
         await running.settled(180.0)
         found = await audit(kafka.bootstrap_servers, prefix=deployment_prefix, early_ms=EARLY_MS)
         learners = await compare_learners(kafka.bootstrap_servers, prefix=deployment_prefix)
+    assert found.problems == []
     assert report.undecided == 0
     assert running.supervisor.restarts >= KILLS
-    assert found.problems == []
     assert (found.contexts, found.decisions, found.outcomes) == (6_000, 6_000, 6_000)
     assert (found.decisions_lost, found.outcomes_doubled) == (0, 0)
     assert found.rewards["late"] > 0
