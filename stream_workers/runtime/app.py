@@ -17,7 +17,7 @@ from schemas.errors import BadRecordError, CroupierError, Reason
 from schemas.events import DeadLetter
 
 from .checkpoint import Checkpointer
-from .consumer import Batch, BatchConsumer, BatchTransport
+from .consumer import BatchConsumer, BatchTransport
 from .culprits import Culprits
 from .health import Health, Lag
 from .lease import Lease
@@ -67,6 +67,7 @@ class StatefulApp:
         self._tasks: list[asyncio.Task[None]] = []
         self._culprits = Culprits()
         self._delivering = 0
+        self._refused: dict[tuple[str, int], tuple[int, int]] = {}  # (topic, partition) -> (expected offset, times)
         self._ends: dict[TopicPartition, int] = {}
         self.health = Health(settings.unhealthy_seconds, time.monotonic)
         self._producer = _producer(settings.bootstrap_servers, _OUTPUT_BATCH_BYTES)
@@ -201,14 +202,25 @@ class StatefulApp:
 
     # --- applying -----------------------------------------------------------------------------------------------
 
-    async def _deliver(self, topic: str, number: int, generation: int, batch: Batch) -> None:
-        verdict = self.ledger.in_order(topic, number, generation, batch.fetch, batch.records)
+    async def _deliver(self, topic: str, number: int, generation: int, records: Sequence[Any]) -> None:
+        verdict = self.ledger.in_order(topic, number, generation, records)
         if verdict.owned is not None and verdict.records:
             self._apply(verdict.owned, topic, number, verdict.records)
             self.outputs.kick()
             await self.outputs.room()
         elif verdict.seek_to is not None:
-            await self._seek(topic, number, verdict.seek_to)
+            await self._go_back(topic, number, verdict.seek_to)
+
+    async def _go_back(self, topic: str, number: int, expected: int) -> None:
+        """Fetch again from `expected`; when it is refused there again, ask a reader of our own whether it is there."""
+        refused, times = self._refused.get((topic, number), (expected, 0))
+        self._refused[topic, number] = (expected, times + 1 if refused == expected else 1)
+        if refused == expected and times:
+            with contextlib.suppress(Exception):  # the broker is away: refuse once more
+                found = await self._reader.first_offset(TopicPartition(self._full[topic], number), expected)
+                if found is not None and found > expected:
+                    self.ledger.hole(topic, number, expected, found)
+        await self._seek(topic, number, expected)
 
     def _apply(self, owned: OwnedStage, topic: str, number: int, records: Sequence[Any]) -> None:
         """Apply; a record that makes the processor fail is found, kept in dead-letters, and passed over."""
@@ -244,7 +256,6 @@ class StatefulApp:
     async def _seek(self, topic: str, number: int, offset: int) -> None:
         with contextlib.suppress(Exception):  # not assigned any more: the next assignment seeks by itself
             await self.consumer.seek_to(self._full[topic], number, offset)
-            self.ledger.sought(topic, number, offset, self.consumer.fetches)
 
     def _workspace(self, stage: Stage, number: int, before: Mapping[str, OwnedStage]) -> Workspace:
         def emit(topic: str, key: bytes, value: bytes) -> None:

@@ -6,8 +6,8 @@ load by themselves.  What is overridden here are private methods of pinned versi
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
+from typing import Any, Protocol
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from faust.transport.drivers import aiokafka as driver
@@ -16,13 +16,6 @@ from faust.types.tuples import ConsumerMessage
 
 _APPLY_TIMEOUT = 1.0
 _FETCH_WAIT_MS = 250
-
-
-class Batch(NamedTuple):
-    """The value of a Faust message: what one fetch brought from one partition."""
-
-    fetch: int  # number of the fetch, counted from 1
-    records: Sequence[Any]
 
 
 class Runtime(Protocol):
@@ -93,7 +86,6 @@ class BatchConsumer(driver.Consumer):
             await self._within(0.2, self.wake.wait())
             return
         self.fetches += 1
-        fetch = self.fetches
         records = await self._getmany(active, timeout)
         if not records or self.should_stop or not self.flow_active:
             return  # what was fetched and not applied is found missing where it is applied, and sought back
@@ -106,7 +98,7 @@ class BatchConsumer(driver.Consumer):
             self._under_way += 1
             yield TP(tp.topic, tp.partition), ConsumerMessage(
                 last.topic, last.partition, last.offset, last.timestamp / 1000, last.timestamp_type,
-                (), None, Batch(fetch, batch), None, 0, 0, TP(tp.topic, tp.partition), generation_id=generation,
+                (), None, batch, None, 0, 0, TP(tp.topic, tp.partition), generation_id=generation,
             )  # fmt: skip
 
     def batch_done(self) -> None:

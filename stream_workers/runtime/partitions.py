@@ -67,12 +67,12 @@ class Ledger:
         self._generation = generation
         self._flowing = flowing
         self.owned: dict[int, OwnedPartition] = {}
-        self._sought: dict[tuple[str, int], tuple[int, int]] = {}
+        self._holes: dict[tuple[str, int], tuple[int, int]] = {}
 
     def forget(self) -> None:
         """Nothing is owned any more."""
         self.owned = {}
-        self._sought = {}
+        self._holes = {}
 
     def own(self, partition: OwnedPartition) -> None:
         """The partition is recovered and may be applied to."""
@@ -85,7 +85,7 @@ class Ledger:
             return None
         return partition.by_topic[topic].positions[topic]
 
-    def in_order(self, topic: str, number: int, generation: int, fetch: int, records: Sequence[Any]) -> "Verdict":
+    def in_order(self, topic: str, number: int, generation: int, records: Sequence[Any]) -> "Verdict":
         """What of a fetched batch may be applied.  Between this call and `apply` there must be no await."""
         partition = self.owned.get(number)
         if (
@@ -99,21 +99,22 @@ class Ledger:
         expected = owned.positions[topic]
         first = records[0].offset
         if first > expected:
-            sought = self._sought.get((topic, number))
-            if sought is None or sought[0] != expected or fetch <= sought[1]:
+            if self._holes.get((topic, number)) != (expected, first):
                 return Verdict(owned, (), expected)
-            # Fetched after we had sought to `expected`, and it still begins later: the log has a hole here
-            # (retention, or records deleted by an operator).
             log.warning("offsets missing in the log", topic=topic, partition=number, expected=expected, found=first)
-            del self._sought[topic, number]
+            del self._holes[topic, number]
             return Verdict(owned, records, None)
         if first < expected:
             records = records[bisect_left(records, expected, key=_offset) :]
         return Verdict(owned, records, None)
 
-    def sought(self, topic: str, number: int, offset: int, fetches: int) -> None:
-        """The consumer was sought to `offset`; fetches that begin later than number `fetches` prove a hole."""
-        self._sought[topic, number] = (offset, fetches)
+    def hole(self, topic: str, number: int, begin: int, end: int) -> None:
+        """An independent reader found that the log has nothing in [begin, end): retention, or an operator's deletion.
+
+        Two fetches of the group's consumer that both begin later prove nothing: each time an abandoned fetch, which
+        completes in the consumer's thread after the seek, may have taken the records and moved the position on.
+        """
+        self._holes[topic, number] = (begin, end)
 
     @staticmethod
     def apply(owned: OwnedStage, topic: str, records: Sequence[Any]) -> None:

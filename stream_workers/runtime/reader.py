@@ -51,6 +51,16 @@ class LogReader:
         """The first offset that each partition still has."""
         return dict(await (await self._started()).beginning_offsets(list(tps)))
 
+    async def first_offset(self, tp: TopicPartition, begin: int) -> int | None:
+        """Offset of the first record at or after `begin`, None when there is none yet."""
+        end = (await self.ends([tp]))[tp]
+        async with self._assigned({tp: (begin, end)}) as consumer:
+            while begin < end and await consumer.position(tp) < end:
+                for records in (await consumer.getmany(tp, timeout_ms=200)).values():
+                    if records:
+                        return int(records[0].offset)
+        return None
+
     async def read(self, ranges: Mapping[TopicPartition, tuple[int, int]], on_records: OnRecords) -> None:
         """Read [start, end) of each partition.  Offsets that compaction took are passed over."""
         left = {tp: (start, end) for tp, (start, end) in ranges.items() if start < end}

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from infra.kafka.topics import create_topics
 from schemas import wire
@@ -162,6 +163,32 @@ async def test_a_record_that_makes_a_stage_fail_is_kept_and_passed_over(workers,
         ("failed", b"poison", True)
     }
     assert len({(each.partition, each.offset) for each in letters}) == 2
+
+
+@pytest.mark.kafka
+async def test_records_that_the_log_no_longer_has_do_not_stop_a_partition(workers, numbers):
+    """Records deleted while the worker was away (as by retention): it goes on after them, and sums what is left."""
+    bootstrap, prefix = workers.arguments
+
+    async def summed():
+        return await state(bootstrap, prefix) == numbers.expected
+
+    await workers.start("one")
+    await numbers.send(0, 70)
+    await until(summed)
+    assert await workers.stop("one") == 0
+    before = dict(numbers.expected)
+    await numbers.send(70, 140)
+    lost = await read(bootstrap, numbers.topic)
+    ends = {tp: records[-1].offset + 1 for tp, records in lost.items() if records}
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    await admin.delete_records({tp: RecordsToDelete(before_offset=end) for tp, end in ends.items()})
+    await admin.close()
+    numbers.expected = before
+    await numbers.send(140, 210)
+    await workers.start("one")
+    await until(summed)
 
 
 @pytest.mark.kafka
