@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -37,6 +38,7 @@ _CHANGELOG_BATCH_BYTES = 8 * 1024 * 1024
 _OUTPUT_BATCH_BYTES = 512 * 1024
 _REQUEST_BYTES = 16 * 1024 * 1024
 _REVOKE_COMMIT_SECONDS = 5.0
+_STOP_SECONDS = 15.0
 
 
 class StatefulApp:
@@ -174,6 +176,14 @@ class StatefulApp:
             await self._stop()
 
     async def _stop(self) -> None:
+        # Without a broker some of this waits for ever, and some of it in a way that the loop cannot interrupt.
+        deadline = threading.Timer(_STOP_SECONDS, _end_unfinished)
+        deadline.daemon = True
+        deadline.start()
+        await self._stop_in_order()
+        deadline.cancel()
+
+    async def _stop_in_order(self) -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.consumer.commit(), _REVOKE_COMMIT_SECONDS)
         if self._recovering is not None:
@@ -464,6 +474,11 @@ class StatefulApp:
                 for each in self.lags()
             ],
         }  # fmt: skip
+
+
+def _end_unfinished() -> None:
+    log.critical("worker ends: it could not leave in order", seconds=_STOP_SECONDS)
+    os._exit(EXIT_FAILED)
 
 
 def _producer(bootstrap_servers: str, batch_bytes: int) -> AIOKafkaProducer:

@@ -11,6 +11,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
+from infra.kafka import start_broker
 from infra.kafka.topics import create_topics
 from schemas import wire
 from stream_workers.runtime.changelog import Replay, stamp_of
@@ -189,6 +190,24 @@ async def test_records_that_the_log_no_longer_has_do_not_stop_a_partition(worker
     await numbers.send(140, 210)
     await workers.start("one")
     await until(summed)
+
+
+@pytest.mark.timeout(120)
+async def test_a_worker_told_to_stop_ends_also_when_its_broker_is_gone(deployment_prefix, tmp_path):
+    """The broker is killed first: the worker, told to stop, is gone within its deadline and leaves no process."""
+    with start_broker(how="local") as broker:
+        await create_topics(broker.bootstrap_servers, prefix=deployment_prefix, partitions=PARTITIONS)
+        workers = Workers(broker.bootstrap_servers, deployment_prefix, tmp_path)
+        await workers.start("one")
+        log = tmp_path / "one.log"
+
+        async def ready():
+            return "partitions ready" in log.read_text()
+
+        await until(ready)
+        broker.kill()
+        async with asyncio.timeout(60):
+            assert await workers.stop("one") in (0, 70)
 
 
 @pytest.mark.kafka
