@@ -118,11 +118,23 @@ class Recovery:
                     work = Workspace(n, one.state, work.emit, work.dead, work.peers)
                 else:
                     work = Workspace(n, MemoryState(), work.emit, work.dead, work.peers)
+                await self._check_positions(one, n, ends)
                 one.processor = stage.make(work)
                 owned[stage.name] = one
             by_topic = {topic: one for one in owned.values() for topic in one.stage.sources}
             partitions.append(OwnedPartition(n, generation, owned, by_topic))
         return partitions
+
+    async def _check_positions(self, one: OwnedStage, number: int, ends: Mapping[TopicPartition, int]) -> None:
+        """A source that ends before what was applied is another log: its records would be taken for known ones."""
+        for topic, position in one.positions.items():
+            tp = self._tp(topic, number)
+            if position > ends[tp] and position > (end := (await self._reader.ends([tp]))[tp]):
+                raise CroupierError(
+                    f"{tp.topic} partition {number} ends at offset {end}, and stage {one.stage.name} had applied it up "
+                    f"to {position}: the topic was made anew, or the broker lost records that it had acknowledged. "
+                    "Give the deployment another prefix, or delete its state topics too and learn anew."
+                )
 
     def _tp(self, topic: str, number: int) -> TopicPartition:
         return TopicPartition(self._full_name(topic), number)

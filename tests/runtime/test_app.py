@@ -192,6 +192,35 @@ async def test_records_that_the_log_no_longer_has_do_not_stop_a_partition(worker
     await until(summed)
 
 
+@pytest.mark.kafka
+async def test_a_source_that_was_made_anew_is_refused(workers, numbers):
+    """Deleted and created again, its offsets begin anew: a worker that went on would pass new records over as known
+    ones.  It ends instead, and says what to do."""
+    bootstrap, prefix = workers.arguments
+
+    async def summed():
+        return await state(bootstrap, prefix) == numbers.expected
+
+    await workers.start("one")
+    await numbers.send(0, 70)
+    await until(summed)
+    assert await workers.stop("one") == 0
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    await admin.delete_topics([numbers.topic])
+
+    async def gone():
+        return numbers.topic not in await admin.list_topics()
+
+    await until(gone)
+    await admin.close()
+    await create_topics(bootstrap, prefix=prefix)
+    await workers.start("one")
+    async with asyncio.timeout(60):
+        assert await workers.running.pop("one").wait() == 70
+    assert "the topic was made anew" in (workers.directory / "one.log").read_text()
+
+
 @pytest.mark.timeout(120)
 async def test_a_worker_told_to_stop_ends_also_when_its_broker_is_gone(deployment_prefix, tmp_path):
     """The broker is killed first: the worker, told to stop, is gone within its deadline and leaves no process."""
