@@ -65,7 +65,7 @@ def demo(
         raise typer.Exit(Exit.WRONG)
 
 
-_LOOK: dict[str, Any] = {"box": SIMPLE, "padding": (0, 1), "pad_edge": False, "title_justify": "left"}
+_LOOK: dict[str, Any] = {"box": SIMPLE, "padding": (0, 0, 0, 1), "pad_edge": False, "title_justify": "left"}
 
 
 def _print(result: "DemoResult", console: Console) -> None:
