@@ -98,7 +98,9 @@ class Live:
 
 
 @pytest.fixture
-async def live(kafka, deployment_prefix, tmp_path):
+async def live(kafka, deployment_prefix, tmp_path, monkeypatch):
+    # A loaded machine may stand still for seconds; that workers end then is tests/runtime's and tests/faults' subject.
+    monkeypatch.setenv("CROUPIER_SESSION_TIMEOUT", "30")
     options = ("--early-ms", str(EARLY_MS), "--checkpoint-seconds", "0.3")
     said = []
     async with deployment(

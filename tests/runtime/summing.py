@@ -48,7 +48,7 @@ async def main(bootstrap: str, prefix: str, state_dir: str) -> None:
     app = StatefulApp(
         [STAGE],
         RuntimeSettings(
-            bootstrap, "summing", Path(state_dir), prefix=prefix, checkpoint_seconds=0.3, session_timeout_seconds=6.0
+            bootstrap, "summing", Path(state_dir), prefix=prefix, checkpoint_seconds=0.3, session_timeout_seconds=10.0
         ),
     )
     stop = asyncio.Event()

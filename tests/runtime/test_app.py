@@ -48,13 +48,6 @@ async def state(bootstrap, prefix):
     return items
 
 
-async def until(condition, seconds=60.0):
-    """Wait for a condition, as a coroutine that is tried again."""
-    async with asyncio.timeout(seconds):
-        while not await condition():
-            await asyncio.sleep(0.2)
-
-
 class Workers:
     def __init__(self, bootstrap, prefix, directory):
         self.arguments = (bootstrap, prefix)
@@ -70,8 +63,18 @@ class Workers:
 
     async def stop(self, name, number=signal.SIGTERM):
         process = self.running.pop(name)
-        process.send_signal(number)
+        if process.returncode is None:
+            process.send_signal(number)
         return await process.wait()
+
+    async def until(self, condition, seconds=60.0):
+        """Wait for a condition, as a coroutine that is tried again, while every worker lives."""
+        async with asyncio.timeout(seconds):
+            while not await condition():
+                for name, process in self.running.items():
+                    log = (self.directory / f"{name}.log").read_text()
+                    assert process.returncode is None, f"{name} ended with {process.returncode}: {log[-3000:]}"
+                await asyncio.sleep(0.2)
 
 
 @pytest.fixture
@@ -119,22 +122,22 @@ async def test_state_and_outputs_are_exact_over_restarts(workers, numbers):
         return await state(bootstrap, prefix) == numbers.expected
 
     await numbers.send(0, 500)
-    await until(summed)
+    await workers.until(summed)
     assert await workers.stop("one") == 0
     await numbers.send(500, 1000)
     await workers.start("one")
-    await until(summed)
+    await workers.until(summed)
     assert await workers.stop("one") == 0
     shutil.rmtree(workers.directory / "one")
     await workers.start("one")
     await numbers.send(1000, 1500)
-    await until(summed)
+    await workers.until(summed)
     await workers.start("two")
     await numbers.send(1500, 2000)
-    await until(summed)
+    await workers.until(summed)
     assert await workers.stop("one", signal.SIGKILL) == -signal.SIGKILL
     await numbers.send(2000, 2500)
-    await until(summed)
+    await workers.until(summed)
     passed = {
         int.from_bytes(r.value, "big") for rs in (await read(bootstrap, f"{prefix}decisions")).values() for r in rs
     }
@@ -154,7 +157,7 @@ async def test_a_record_that_makes_a_stage_fail_is_kept_and_passed_over(workers,
     async def summed():
         return await state(bootstrap, prefix) == numbers.expected
 
-    await until(summed)
+    await workers.until(summed)
     letters = [
         wire.decode("dead-letters", record.value)
         for records in (await read(bootstrap, f"{prefix}dead-letters")).values()
@@ -176,7 +179,7 @@ async def test_records_that_the_log_no_longer_has_do_not_stop_a_partition(worker
 
     await workers.start("one")
     await numbers.send(0, 70)
-    await until(summed)
+    await workers.until(summed)
     assert await workers.stop("one") == 0
     before = dict(numbers.expected)
     await numbers.send(70, 140)
@@ -189,7 +192,7 @@ async def test_records_that_the_log_no_longer_has_do_not_stop_a_partition(worker
     numbers.expected = before
     await numbers.send(140, 210)
     await workers.start("one")
-    await until(summed)
+    await workers.until(summed)
 
 
 @pytest.mark.kafka
@@ -203,7 +206,7 @@ async def test_a_source_that_was_made_anew_is_refused(workers, numbers):
 
     await workers.start("one")
     await numbers.send(0, 70)
-    await until(summed)
+    await workers.until(summed)
     assert await workers.stop("one") == 0
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
@@ -212,7 +215,7 @@ async def test_a_source_that_was_made_anew_is_refused(workers, numbers):
     async def gone():
         return numbers.topic not in await admin.list_topics()
 
-    await until(gone)
+    await workers.until(gone)
     await admin.close()
     await create_topics(bootstrap, prefix=prefix)
     await workers.start("one")
@@ -233,7 +236,7 @@ async def test_a_worker_told_to_stop_ends_also_when_its_broker_is_gone(deploymen
         async def ready():
             return "partitions ready" in log.read_text()
 
-        await until(ready)
+        await workers.until(ready)
         broker.kill()
         async with asyncio.timeout(60):
             assert await workers.stop("one") in (0, 70)
@@ -250,14 +253,14 @@ async def test_a_paused_worker_does_not_overwrite_its_successor(workers, numbers
     async def summed():
         return await state(bootstrap, prefix) == numbers.expected
 
-    await until(summed)
+    await workers.until(summed)
     await workers.start("two")
     await numbers.send(300, 600)
-    await until(summed)
+    await workers.until(summed)
     workers.running["one"].send_signal(signal.SIGSTOP)
     await numbers.send(600, 900)
-    await until(summed, 90.0)  # all partitions have moved to the second
+    await workers.until(summed, 90.0)  # all partitions have moved to the second
     workers.running["one"].send_signal(signal.SIGCONT)
     assert await workers.running.pop("one").wait() == 75
     await numbers.send(900, 1000)
-    await until(summed)
+    await workers.until(summed)
