@@ -10,14 +10,14 @@ from typing import Any
 
 import faust
 import structlog
-from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka import TopicPartition
 
 from schemas import topics, wire
 from schemas.errors import BadRecordError, CroupierError, Reason
 from schemas.events import DeadLetter
 
 from .checkpoint import Checkpointer
+from .clients import cluster_id, new_producer
 from .consumer import BatchConsumer, BatchTransport
 from .culprits import Culprits
 from .health import Health, Lag
@@ -36,7 +36,6 @@ EXIT_FAILED = 70
 
 _CHANGELOG_BATCH_BYTES = 8 * 1024 * 1024
 _OUTPUT_BATCH_BYTES = 512 * 1024
-_REQUEST_BYTES = 16 * 1024 * 1024
 _REVOKE_COMMIT_SECONDS = 5.0
 _STOP_SECONDS = 15.0
 
@@ -72,8 +71,8 @@ class StatefulApp:
         self._refused: dict[tuple[str, int], tuple[int, int]] = {}  # (topic, partition) -> (expected offset, times)
         self._ends: dict[TopicPartition, int] = {}
         self.health = Health(settings.unhealthy_seconds, time.monotonic)
-        self._producer = _producer(settings.bootstrap_servers, _OUTPUT_BATCH_BYTES)
-        self._changelog_producer = _producer(settings.bootstrap_servers, _CHANGELOG_BATCH_BYTES)
+        self._producer = new_producer(settings.bootstrap_servers, _OUTPUT_BATCH_BYTES)
+        self._changelog_producer = new_producer(settings.bootstrap_servers, _CHANGELOG_BATCH_BYTES)
         self._reader = LogReader(settings.bootstrap_servers)
         self._reading = asyncio.Lock()
         self._stores = Stores()
@@ -161,7 +160,7 @@ class StatefulApp:
         s = self.settings
         s.state_dir.mkdir(parents=True, exist_ok=True)
         # Local tables belong to one cluster and one group: those of another broker must never be taken for ours.
-        self._stores.directory = s.state_dir / await _cluster_id(s.bootstrap_servers) / s.group_id
+        self._stores.directory = s.state_dir / await cluster_id(s.bootstrap_servers) / s.group_id
         await self._producer.start()
         await self._changelog_producer.start()
         self._tasks = [asyncio.create_task(self.lease.keep()), asyncio.create_task(self._watch_standstill())]
@@ -479,25 +478,3 @@ class StatefulApp:
 def _end_unfinished() -> None:
     log.critical("worker ends: it could not leave in order", seconds=_STOP_SECONDS)
     os._exit(EXIT_FAILED)
-
-
-def _producer(bootstrap_servers: str, batch_bytes: int) -> AIOKafkaProducer:
-    # Idempotent: a later batch never lands without the one before it.
-    return AIOKafkaProducer(
-        bootstrap_servers=bootstrap_servers,
-        acks="all",
-        enable_idempotence=True,
-        linger_ms=0,
-        max_batch_size=batch_bytes,
-        max_request_size=_REQUEST_BYTES,
-    )
-
-
-async def _cluster_id(bootstrap_servers: str) -> str:
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
-    await admin.start()
-    try:
-        description = await admin.describe_cluster()
-    finally:
-        await admin.close()
-    return str(description["cluster_id"])

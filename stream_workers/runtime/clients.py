@@ -1,0 +1,33 @@
+"""The runtime's own Kafka clients, beside Faust's."""
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
+
+#: What the changelog topics take in one record (schemas.topics).
+_REQUEST_BYTES = 16 * 1024 * 1024
+
+
+def new_producer(bootstrap_servers: str, batch_bytes: int) -> AIOKafkaProducer:
+    """A producer for batches of up to `batch_bytes`, to be started.
+
+    Idempotent: a later batch never lands without the one before it.
+    """
+    return AIOKafkaProducer(
+        bootstrap_servers=bootstrap_servers,
+        acks="all",
+        enable_idempotence=True,
+        linger_ms=0,
+        max_batch_size=batch_bytes,
+        max_request_size=_REQUEST_BYTES,
+    )
+
+
+async def cluster_id(bootstrap_servers: str) -> str:
+    """What the cluster calls itself; another cluster, or one made anew, has another id."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+    await admin.start()
+    try:
+        description = await admin.describe_cluster()
+    finally:
+        await admin.close()
+    return str(description["cluster_id"])
