@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from infra.audit.audit import Audit, audit
 from infra.domains.file import read_domains
 from infra.domains.publish import apply_specs
 from infra.local import Deployment, deployment, local_broker
 from infra.traffic import Hindsight, hindsight, recordings_for
+from infra.verify.verify import Audit, audit
 from producers.replay.feedback import FeedbackPlan
 from producers.replay.player import play
 from producers.replay.recording import Recording

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from infra.audit.audit import audit
-from infra.audit.learner import compare_learners
 from infra.domains.file import read_domains
 from infra.domains.publish import apply_specs
 from infra.local import deployment
 from infra.traffic import recordings_for
+from infra.verify.learner import compare_learners
+from infra.verify.verify import audit
 from producers.replay.feedback import FeedbackPlan
 from producers.replay.player import play
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from infra.audit.audit import audit
+from infra.verify.verify import audit
 from schemas.events import Decision, Kpi
 from stream_workers.analytics.summary import latest, merge
 from tests.pipeline.conftest import EARLY_MS, spec

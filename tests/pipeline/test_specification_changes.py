@@ -2,8 +2,8 @@
 
 import pytest
 
-from infra.audit.audit import audit
-from infra.audit.learner import compare_learners
+from infra.verify.learner import compare_learners
+from infra.verify.verify import audit
 from schemas.domains import Arm
 from schemas.events import Decision, Outcome
 from tests.pipeline.conftest import EARLY_MS, spec

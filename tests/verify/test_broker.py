@@ -8,10 +8,10 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from msgspec.structs import replace
 
-from infra.audit.audit import Audit, audit
-from infra.audit.topic_log import Range, open_log
 from infra.kafka import RunningBroker
 from infra.kafka.topics import create_topics
+from infra.verify.topic_log import Range, open_log
+from infra.verify.verify import Audit, audit
 from schemas import topics, wire
 from schemas.domains import DomainSpec
 from schemas.errors import BrokerUnavailableError, TopicsMismatchError

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 from aiokafka import AIOKafkaProducer
 
-from infra.audit.learner import LearnerComparison, LearnerState, compare_learners, differences
-from infra.audit.topic_log import LogRecord
 from infra.kafka import RunningBroker
 from infra.kafka.topics import create_topics
+from infra.verify.learner import LearnerComparison, LearnerState, compare_learners, differences
+from infra.verify.topic_log import LogRecord
 from schemas import topics
 from schemas.events import Outcome
 from schemas.partitioning import partition

@@ -3,8 +3,8 @@
 import struct
 from collections.abc import Sequence
 
-from infra.audit.partition import PartitionAudit, audit_partition
-from infra.audit.topic_log import LogRecord
+from infra.verify.partition import PartitionAudit, audit_partition
+from infra.verify.topic_log import LogRecord
 from schemas import wire
 from schemas.domains import Arm, Component, DomainSpec, LearnerSpec
 from schemas.errors import Reason

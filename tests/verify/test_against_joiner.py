@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.errors import BadRecordError
-from stream_workers.runtime.stage import MemoryState, Record, Workspace
+from stream_workers.runtime.stage import MemoryState, Record, Workspace, one_by_one
 from stream_workers.topology import worker_stages
 
 from .logs import EARLY_MS, REMEMBER_MS, Logs, faults
@@ -27,7 +27,7 @@ def run_joiner(logs: Logs, seed: int) -> None:
         if error.reason != "not-messagepack":  # the script wrote those letters
             logs.dead_letter(now, topic, record.offset, error.reason)
 
-    joiner = stage.make(Workspace(0, MemoryState(), emit, dead, {}))
+    joiner = stage.make(Workspace(0, MemoryState(), emit, dead, {}, one_by_one(emit)))
     waiting = {topic: list(logs.topics[topic]) for topic in stage.sources}
     while topics := [topic for topic in stage.sources if waiting[topic]]:
         topic = rng.choice(topics)

@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from infra.audit.partition import PartitionAudit
+from infra.verify.partition import PartitionAudit
 from schemas.errors import Reason
 
 from .logs import BOTH, NAME, SPEC, TENANT, Logs, asked, decision, faults

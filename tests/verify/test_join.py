@@ -2,7 +2,7 @@
 
 import pytest
 
-from infra.audit.partition import PartitionReading, audit_partition
+from infra.verify.partition import PartitionReading, audit_partition
 
 from .logs import BOTH, NAME, TENANT, Logs, asked, decision, faults
 
