@@ -16,6 +16,7 @@ from schemas import topics, wire
 from schemas.errors import BadRecordError, CroupierError, Reason
 from schemas.events import DeadLetter
 
+from ..columnar.rows import Rows
 from .checkpoint import Checkpointer
 from .clients import cluster_id, new_producer
 from .consumer import BatchConsumer, BatchTransport
@@ -270,9 +271,12 @@ class StatefulApp:
         def emit(topic: str, key: bytes, value: bytes) -> None:
             self.outputs.emit(self._full[topic], number, key, value)
 
+        def emit_rows(topic: str, rows: Rows) -> None:
+            self.outputs.emit_rows(self._full[topic], number, rows)
+
         return Workspace(
             number, MemoryState(), emit, self._dead(stage, number),
-            {name: owned.processor for name, owned in before.items()},
+            {name: owned.processor for name, owned in before.items()}, emit_rows,
         )  # fmt: skip
 
     def _dead(self, stage: Stage, number: int) -> Dead:

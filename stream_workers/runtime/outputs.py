@@ -12,20 +12,27 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
+from ..columnar.rows import FetchedRecord, FetchedRecords, Rows
+from .output_batch import OutputBatch
+
 #: Beyond this many bytes waiting or unacknowledged, no further batch is applied.
 DEFAULT_IN_FLIGHT_BYTES = 32 * 1024 * 1024
+DEFAULT_BATCH_BYTES = 512 * 1024
+#: So many records that came one by one are put together before they go into their batch.
+_GATHERED = 1000
 
 
 class _Writer:
     """One output partition: the open batch, those waiting to leave, and how far acknowledgements have come."""
 
-    __slots__ = ("acknowledged", "batch", "begun", "closed", "partition", "pump", "topic")
+    __slots__ = ("acknowledged", "batch", "begun", "closed", "partition", "pump", "single", "topic")
 
     def __init__(self, topic: str, partition: int) -> None:
         self.topic = topic
         self.partition = partition
-        self.batch: Any = None
-        self.closed: deque[Any] = deque()
+        self.batch: OutputBatch | None = None
+        self.single: list[FetchedRecord] = []  # records that came one by one, to follow those in `batch`
+        self.closed: deque[OutputBatch] = deque()
         self.begun = 0  # batches ever opened
         self.acknowledged = 0  # the first so many of them
         self.pump: asyncio.Task[None] | None = None
@@ -40,8 +47,10 @@ class Outputs:
         failed: Callable[[BaseException], None],
         *,
         in_flight_bytes: int = DEFAULT_IN_FLIGHT_BYTES,
+        batch_bytes: int = DEFAULT_BATCH_BYTES,
     ) -> None:
         self._producer = producer
+        self._batch_bytes = batch_bytes
         self._failed = failed
         self._limit = in_flight_bytes
         self._bytes = 0
@@ -50,22 +59,43 @@ class Outputs:
 
     def emit(self, topic: str, partition: int, key: bytes, value: bytes) -> None:
         """Append a record.  It leaves at the next `kick`."""
+        writer = self._writer(topic, partition)
+        writer.single.append(FetchedRecord(0, 0, key, value))
+        if len(writer.single) >= _GATHERED:
+            self._gather(writer)
+
+    def emit_rows(self, topic: str, partition: int, rows: Rows) -> None:
+        """Append records.  They leave at the next `kick`."""
+        writer = self._writer(topic, partition)
+        self._gather(writer)
+        self._add(writer, rows)
+
+    def _writer(self, topic: str, partition: int) -> _Writer:
         writer = self._writers.get((topic, partition))
         if writer is None:
             writer = self._writers[topic, partition] = _Writer(topic, partition)
-        batch = writer.batch
-        if batch is None:
-            batch = writer.batch = self._producer.create_batch()
-            writer.begun += 1
-        if batch.append(timestamp=None, key=key, value=value) is None:
-            self._close(writer)
-            batch = writer.batch = self._producer.create_batch()
-            writer.begun += 1
-            batch.append(timestamp=None, key=key, value=value)
+        return writer
+
+    def _gather(self, writer: _Writer) -> None:
+        if writer.single:
+            records = FetchedRecords.of(writer.single)
+            writer.single = []
+            self._add(writer, records.rows())
+
+    def _add(self, writer: _Writer, rows: Rows) -> None:
+        row, count = 0, len(rows.key_at)
+        while row < count:
+            if writer.batch is None:
+                writer.batch = OutputBatch(self._batch_bytes)
+                writer.begun += 1
+            row = writer.batch.add(rows, row)
+            if row < count:
+                self._close(writer)
 
     def kick(self) -> None:
         """Let what was appended leave."""
         for writer in self._writers.values():
+            self._gather(writer)
             if (writer.batch is not None or writer.closed) and (writer.pump is None or writer.pump.done()):
                 writer.pump = asyncio.ensure_future(self._run(writer))
 
@@ -76,6 +106,8 @@ class Outputs:
 
     def mark(self) -> dict[_Writer, int]:
         """All that was emitted until now, for `acknowledged`."""
+        for writer in self._writers.values():
+            self._gather(writer)
         return {writer: writer.begun for writer in self._writers.values() if writer.acknowledged < writer.begun}
 
     async def acknowledged(self, mark: dict[_Writer, int]) -> None:
@@ -88,7 +120,7 @@ class Outputs:
 
     def _close(self, writer: _Writer) -> None:
         batch, writer.batch = writer.batch, None
-        batch.close()
+        assert batch is not None
         self._bytes += batch.size()
         writer.closed.append(batch)
 

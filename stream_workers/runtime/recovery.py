@@ -3,6 +3,7 @@
 import shutil
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from .changelog import Replay, next_era, stamp_of
 from .checkpoint import Checkpointer
 from .partitions import OwnedPartition, OwnedStage
 from .reader import LogReader
-from .stage import MemoryState, Stage, Workspace
+from .stage import Stage, Workspace
 from .state import CheckpointedState
 from .store import Meta, PartitionStore
 
@@ -115,9 +116,7 @@ class Recovery:
                 if stage.changelog is not None:
                     await self._take_over(one, n, generation, stores[stage.name, n], replays[stage.name, n])
                     assert one.state is not None
-                    work = Workspace(n, one.state, work.emit, work.dead, work.peers)
-                else:
-                    work = Workspace(n, MemoryState(), work.emit, work.dead, work.peers)
+                    work = replace(work, state=one.state)
                 await self._check_positions(one, n, ends)
                 one.processor = stage.make(work)
                 owned[stage.name] = one

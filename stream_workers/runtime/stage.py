@@ -14,6 +14,8 @@ from typing import Protocol
 
 from schemas.errors import BadRecordError
 
+from ..columnar.rows import Rows
+
 
 class Record(Protocol):
     """A consumed record (an aiokafka `ConsumerRecord` is one)."""
@@ -54,6 +56,9 @@ class State(Protocol):
 #: emit(topic, key, value): appends to the topic's partition of the same number.
 Emit = Callable[[str, bytes, bytes], None]
 
+#: emit_rows(topic, rows): the same for many records at once.
+EmitRows = Callable[[str, Rows], None]
+
 #: dead(topic, record, error): keeps the record, whole, in dead-letters.
 Dead = Callable[[str, Record, BadRecordError], None]
 
@@ -68,6 +73,16 @@ class Processor(Protocol):
         """Called at the instant of a checkpoint: put what changed into the state, emit what is due with it."""
 
 
+def one_by_one(emit: Emit) -> EmitRows:
+    """An `EmitRows` where there is only an `Emit`: in tests and offline replay."""
+
+    def emit_rows(topic: str, rows: Rows) -> None:
+        for key, value in rows.pairs():
+            emit(topic, key, value)
+
+    return emit_rows
+
+
 @dataclass(frozen=True, slots=True)
 class Workspace:
     """What a processor is made of, in one partition."""
@@ -77,6 +92,7 @@ class Workspace:
     emit: Emit
     dead: Dead
     peers: Mapping[str, Processor]  # the stages before it in the list, in the same partition and process
+    emit_rows: EmitRows
 
 
 @dataclass(frozen=True, slots=True)
