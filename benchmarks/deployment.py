@@ -1,7 +1,7 @@
 """Topics of one measurement's own, filled before it begins and removed after it."""
 
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -15,6 +15,7 @@ from schemas import topics
 from schemas.errors import CroupierError
 
 _FILL_SECONDS = 120.0
+_WAITING = 100_000  # records
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +35,8 @@ class Deployment:
         """A topic's name on the broker."""
         return topics.full_name(name, self.prefix)
 
-    def fill(self, topic: str, rows: Sequence[Row]) -> None:
-        """Append rows to a topic; returns when the broker has them."""
+    def fill(self, topic: str, rows: Iterable[Row]) -> int:
+        """Append rows to a topic; returns how many, when the broker has them."""
 
         def delivered(error: KafkaError | None, _: Message) -> None:
             if error is not None:
@@ -45,19 +46,27 @@ class Deployment:
             {
                 "bootstrap.servers": self.bootstrap,
                 "acks": "all",
-                "queue.buffering.max.messages": 10_000_000,
-                "queue.buffering.max.kbytes": 2_000_000,
+                "queue.buffering.max.messages": _WAITING,
+                "queue.buffering.max.kbytes": 200_000,
+                "linger.ms": 20,
                 "delivery.report.only.error": True,
                 "on_delivery": delivered,
             }
         )
-        for row in rows:
-            producer.produce(topic, row.value, row.key, row.partition)
+        count = 0
+        for count, row in enumerate(rows, 1):  # noqa: B007 - the last number is the count
+            while True:
+                try:
+                    producer.produce(topic, row.value, row.key, row.partition)
+                    break
+                except BufferError:  # as many as may wait are waiting
+                    producer.poll(0.05)
         if left := producer.flush(_FILL_SECONDS):
             raise CroupierError(
-                f"the broker at {self.bootstrap} did not take {left} of {len(rows)} records of {topic} within "
+                f"the broker at {self.bootstrap} did not take {left} of {count} records of {topic} within "
                 f"{_FILL_SECONDS:.0f} s: see whether it runs and its disk has room"
             )
+        return count
 
     async def declare(self, load: Load) -> None:
         """Bring the load's domains into force, as `croupier domains apply` does."""

@@ -5,20 +5,21 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 import msgspec
 import psutil
 
 from benchmarks.deployment import Deployment
-from benchmarks.load import Load, Row
+from benchmarks.feeder import Feeder
+from benchmarks.load import Load
 from benchmarks.loops import croupier
 from benchmarks.loops.job import Job
 from benchmarks.programs import Program
-from benchmarks.progress import Appended, Committed, Progress
+from benchmarks.progress import Appended, Committed, Learned, Progress
 from benchmarks.rate import Sample
 from schemas import topics
 from schemas.errors import CroupierError
@@ -29,37 +30,59 @@ _LOOK_SECONDS = 0.02
 _ROOT = Path(__file__).resolve().parents[1]
 
 
-async def prepare(program: Program, field: Deployment, load: Load, rows: list[Row]) -> int:
-    """Give the program what it reads; how many records it will have done when it is through."""
+class Prepared(NamedTuple):
+    """What a program finds when it starts."""
+
+    total: int  # records it will have done when it is through
+    before: int  # outcomes records that are none of them
+    feeder: Feeder | None  # of rewards that follow their decisions
+
+
+async def prepare(program: Program, field: Deployment, load: Load, records: int) -> Prepared:
+    """Give the program `records` records to read, and what they need."""
+    outcomes, rewards = field.topic(topics.OUTCOMES.name), field.topic(topics.REWARDS.name)
+    before = 0
+    if program.declared:
+        before += field.fill(outcomes, load.changes())
     if program.trained:
-        await field.declare(load)
-        if program.reads != "outcomes":
-            field.fill(field.topic(topics.OUTCOMES.name), load.training())
-    field.fill(field.topic(program.reads), rows)
-    declared = len(load.specs) if program.reads == "outcomes" else 0
-    return len(rows) + declared
+        before += field.fill(outcomes, load.training())
+    feeder = None
+    if program.rewards == "before":
+        field.fill(rewards, load.rewards(records))
+    elif program.rewards == "follow":
+        feeder = Feeder(field.bootstrap, rewards, field.partitions, load.rewards(records))
+    make = load.contexts if program.reads == "contexts" else load.outcomes
+    return Prepared(field.fill(field.topic(program.reads), make(records)), before, feeder)
 
 
-async def measure(program: Program, field: Deployment, total: int) -> list[Sample]:
-    """Run the program until `total` records are done.  CroupierError: it ended, or stood still, before."""
+async def measure(program: Program, field: Deployment, prepared: Prepared) -> list[Sample]:
+    """Run the program until all records are done.  CroupierError: it ended, or stood still, before."""
     with tempfile.TemporaryDirectory(prefix="croupier-bench-") as directory:
         sink = field.topic(topics.DECISIONS.name) if program.writes == "decisions" else field.copies
         job = Job(field.bootstrap, field.prefix, field.topic(program.reads), sink, field.partitions, directory)
-        async with _progress(program, field, sink) as progress:
-            with tempfile.TemporaryFile() as said, _running(program, job, said) as process:
-                return await _watch(program, process, progress, total, said)
+        async with progress_of(program, field, sink, prepared.before) as progress:
+            with tempfile.TemporaryFile() as said, running(program.module, job, program.arguments, said) as process:
+                samples = await _watch(program, process, progress, prepared, said)
+    if prepared.feeder is not None:
+        prepared.feeder.close()
+    return samples
 
 
-def _progress(program: Program, field: Deployment, sink: str) -> Appended | Committed:
-    if program.writes == "state":
-        group = f"{field.prefix}croupier-{croupier.GROUP}"
-        return Committed(field.bootstrap, group, field.topic(program.reads), field.partitions)
-    return Appended(field.bootstrap, sink, field.partitions)
+def progress_of(program: Program, field: Deployment, sink: str, before: int) -> Appended | Committed | Learned:
+    """Who can say how far the program is."""
+    if program.writes != "state":
+        return Appended(field.bootstrap, sink, field.partitions)
+    group = f"{field.prefix}croupier-{croupier.GROUP}"
+    learned = Committed(field.bootstrap, group, field.topic(topics.OUTCOMES.name), field.partitions, before)
+    if program.reads == "outcomes":
+        return learned
+    return Learned(Appended(field.bootstrap, field.topic(topics.DECISIONS.name), field.partitions), learned)
 
 
 @contextmanager
-def _running(program: Program, job: Job, said: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
-    command = [sys.executable, "-m", program.module, msgspec.json.encode(job).decode(), *program.arguments]
+def running(module: str, job: Job, arguments: tuple[str, ...], said: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+    """The program as a process, which ends with this context.  said: takes what it prints."""
+    command = [sys.executable, "-m", module, msgspec.json.encode(job).decode(), *arguments]
     process = subprocess.Popen(command, cwd=_ROOT, stdin=subprocess.PIPE, stdout=said, stderr=said)
     try:
         yield process
@@ -74,28 +97,51 @@ def _running(program: Program, job: Job, said: IO[bytes]) -> Iterator[subprocess
 
 
 async def _watch(
-    program: Program, process: subprocess.Popen[bytes], progress: Progress, total: int, said: IO[bytes]
+    program: Program, process: subprocess.Popen[bytes], progress: Progress, prepared: Prepared, said: IO[bytes]
 ) -> list[Sample]:
-    watched = psutil.Process(process.pid)
-    samples = [Sample(time.monotonic(), 0, 0.0, 0)]
-    moved = time.monotonic()
-    while samples[-1].done < total:
+    look = looker([process])
+    samples = [look(0, None)]
+    moved = samples[0].seconds
+    seen = (0, 0)
+    while samples[-1].done < prepared.total:
         await asyncio.sleep(_LOOK_SECONDS)
         if process.poll() is not None:
-            raise CroupierError(_explain(program, f"ended with status {process.returncode}", samples, total, said))
-        done = await progress.done()
-        now = time.monotonic()
-        if done > samples[-1].done:
-            moved = now
-        elif now - moved > PATIENCE_SECONDS:
-            raise CroupierError(_explain(program, f"stood still for {now - moved:.0f} s", samples, total, said))
-        with watched.oneshot():
-            cpu, memory = watched.cpu_times(), watched.memory_info()
-        samples.append(Sample(now, done, cpu.user + cpu.system, memory.rss))
+            what = f"ended with status {process.returncode}"
+            raise CroupierError(_explain(program, what, samples, prepared.total, said))
+        begun = await progress.begun()
+        if begun is not None and prepared.feeder is not None:
+            prepared.feeder.feed(begun)
+        sample = look(await progress.done(), None if begun is None else sum(begun))
+        samples.append(sample)
+        if (now := (sample.done, sample.begun or 0)) != seen:
+            seen, moved = now, sample.seconds
+        elif sample.seconds - moved > PATIENCE_SECONDS:
+            what = f"stood still for {sample.seconds - moved:.0f} s"
+            raise CroupierError(_explain(program, what, samples, prepared.total, said))
     return samples
 
 
+def looker(processes: list[subprocess.Popen[bytes]]) -> Callable[[int, int | None], Sample]:
+    """A function that takes a sample of these processes together."""
+    watched = [psutil.Process(process.pid) for process in processes]
+
+    def look(done: int, begun: int | None) -> Sample:
+        now, cpu, resident = time.monotonic(), 0.0, 0
+        for each in watched:
+            with each.oneshot():
+                times, memory = each.cpu_times(), each.memory_info()
+            cpu += times.user + times.system
+            resident += memory.rss
+        return Sample(now, done, cpu, resident, begun)
+
+    return look
+
+
 def _explain(program: Program, what: str, samples: list[Sample], total: int, said: IO[bytes]) -> str:
+    return f"{program.name} {what} with {samples[-1].done} of {total} records done; it said:\n{tail(said)}"
+
+
+def tail(said: IO[bytes]) -> str:
+    """The end of what a program printed."""
     said.seek(0)
-    tail = said.read().decode(errors="replace")[-3000:]
-    return f"{program.name} {what} with {samples[-1].done} of {total} records done; it said:\n{tail or '(nothing)'}"
+    return said.read().decode(errors="replace")[-3000:] or "(nothing)"

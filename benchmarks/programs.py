@@ -14,15 +14,18 @@ class Program:
     arguments: tuple[str, ...] = ()
     share: float = 1.0  # of the records asked for: slow programs get fewer, very fast ones more
     reads: Literal["contexts", "outcomes"] = "contexts"
-    trained: bool = False  # domains are declared, and have learned, before it starts
+    declared: bool = False  # domains are declared before it starts
+    trained: bool = False  # and have learned
     writes: Literal["copy", "decisions", "state"] = "copy"
+    rewards: Literal["none", "follow", "before"] = "none"  # appended as decisions come, or all of them beforehand
 
 
 _CROUPIER: Final = "benchmarks.loops.croupier"
+_WHOLE: Final = "joiner,learner,router"
 
 PROGRAMS: Final = (
     Program(
-        "faust_stock", "benchmarks.loops.faust_stock", "Faust as documented: table write and send per event", share=0.1
+        "faust_stock", "benchmarks.loops.faust_stock", "Faust as documented: table write and send per event", share=0.05
     ),
     Program("aiokafka_loop", "benchmarks.loops.aiokafka_loop", "aiokafka by hand: getmany, send per record"),
     Program("quix_stateful", "benchmarks.loops.quix_stateful", "Quix Streams as documented: stateful apply, to_topic"),
@@ -37,6 +40,7 @@ PROGRAMS: Final = (
         _CROUPIER,
         "contexts to decisions: learner and router",
         ("learner,router",),
+        declared=True,
         trained=True,
         writes="decisions",
     ),
@@ -44,7 +48,8 @@ PROGRAMS: Final = (
         "croupier_worker",
         _CROUPIER,
         "the same in a whole worker: every decision is joined too",
-        ("joiner,learner,router",),
+        (_WHOLE,),
+        declared=True,
         trained=True,
         writes="decisions",
     ),
@@ -54,8 +59,27 @@ PROGRAMS: Final = (
         "outcomes to learned state",
         ("learner",),
         reads="outcomes",
-        trained=True,
+        declared=True,
         writes="state",
+    ),
+    Program(
+        "croupier_pipeline",
+        _CROUPIER,
+        "contexts to learned state in a whole worker; rewards follow their decisions",
+        (_WHOLE,),
+        declared=True,
+        writes="state",
+        rewards="follow",
+    ),
+    Program(
+        "croupier_pipeline_early",
+        _CROUPIER,
+        "the same with all rewards there before the first decision",
+        (_WHOLE, "--early-ms", str(60 * 60 * 1000)),
+        share=0.25,
+        declared=True,
+        writes="state",
+        rewards="before",
     ),
 )
 
@@ -64,7 +88,8 @@ BY_NAME: Final = {program.name: program for program in PROGRAMS}
 #: name -> (over, under, at least)
 RATIOS: Final[dict[str, tuple[str, str, float | None]]] = {
     "router_over_aiokafka": ("croupier_router", "aiokafka_loop", 0.6),
-    "router_over_quix": ("croupier_router", "quix_stateful", 1.0),
-    "router_over_faust": ("croupier_router", "faust_stock", 15.0),
-    "router_over_confluent": ("croupier_router", "confluent_copy", None),
+    "router_over_quix": ("croupier_router", "quix_stateful", 2.0),
+    "router_over_faust": ("croupier_router", "faust_stock", 40.0),
+    "router_over_confluent": ("croupier_router", "confluent_copy", 1.0),
+    "pipeline_over_confluent": ("croupier_pipeline", "confluent_copy", 0.4),
 }

@@ -16,6 +16,7 @@ class Sample(NamedTuple):
     done: int  # records
     cpu_seconds: float  # the process has used until now
     resident_bytes: int
+    begun: int | None = None  # records that are on their way, where that is more than those done
 
 
 class Rate(NamedTuple):
@@ -27,28 +28,34 @@ class Rate(NamedTuple):
     records: int  # between the two samples
 
 
-def rate(samples: Sequence[Sample], total: int, *, stepwise: bool = False) -> Rate:
-    """The rate from the first sample past WARM_UP to the first at which all was done.
+def rate(samples: Sequence[Sample], total: int, *, stepwise: bool = False, warm_up: float = WARM_UP) -> Rate:
+    """The rate from the first sample past `warm_up` (a share of the total) to the first at which all was done.
 
     stepwise: `done` moves at checkpoints only.  The last of them waits for its turn after the work is over, so the
-    measurement ends at the step before it, if there is one.  CroupierError: too few records to see a beginning and an
-    end.
+    measurement ends at the step before it, if there is one.  Where records are on their way for long, the measurement
+    starts when enough are `begun`, and those begun by then are not counted although part of their work is still to do:
+    a program that does the first part of its work for all records first gains nothing by it.  CroupierError: too
+    few records to see a beginning and an end.
     """
-    first = next((sample for sample in samples if sample.done >= WARM_UP * total), None)
+    first = next((sample for sample in samples if _begun(sample) >= warm_up * total), None)
     last = next((sample for sample in samples if sample.done >= total), None)
     if stepwise and first is not None:
         last = _last_step(samples, first, total) or last
-    if first is None or last is None or last.done <= first.done:
+    if first is None or last is None or last.done <= _begun(first):
         raise CroupierError(
             f"of {total} records all were done before a beginning and an end could be told apart: take more records"
         )
-    records = last.done - first.done
+    records = last.done - _begun(first)
     return Rate(
         records / (last.seconds - first.seconds),
         (last.cpu_seconds - first.cpu_seconds) / records * 1e6,
         max(sample.resident_bytes for sample in samples),
         records,
     )
+
+
+def _begun(sample: Sample) -> int:
+    return sample.done if sample.begun is None else sample.begun
 
 
 def _last_step(samples: Sequence[Sample], first: Sample, total: int) -> Sample | None:

@@ -22,7 +22,7 @@ def show(console: Console, report: dict[str, Any]) -> None:
         )  # fmt: skip
     console.print(table)
     for name in report["measurements"]:
-        console.print(f"  {name:17} {BY_NAME[name].what}")
+        console.print(f"  {name:24} {BY_NAME[name].what}")
     for name, (over, under, aim) in RATIOS.items():
         if name in report:
             wanted = "" if aim is None else f"  (aim: at least {aim})"

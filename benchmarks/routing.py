@@ -19,7 +19,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.structs import TopicPartition
 
-from benchmarks.load import Load, Row
+from benchmarks.load import DOMAIN, Load, Row
 from schemas import topics, wire
 from schemas.events import Context, Decision, SpecChange
 from stream_workers.bandits.randomness import draws
@@ -81,7 +81,7 @@ class Measured:
             self.ends.append(len(self.emitted))
         self.decisions: list[Decision] = [wire.decode("decisions", value) for _, value in self.emitted]
         # The kernel works on one domain at a time, as the router gives it: rows of one tenant.
-        self.state = self.learner.domain(rows[0].key.decode(), load.specs[0].domain)
+        self.state = self.learner.domain(rows[0].key.decode(), DOMAIN)
 
     def _router(self, emit: Callable[[str, bytes, bytes], None]) -> RouterProcessor:
         return RouterProcessor(0, emit, _refuse, self.learner)

@@ -1,6 +1,6 @@
 """Records per second of Croupier's router and learner, beside other programs, on one broker.
 
-    python -m benchmarks.throughput [--json] [--runs 3] [--records 300000] [--only croupier_router]
+    python -m benchmarks.throughput [--json] [--runs 3] [--records 1000000] [--only croupier_router]
 
 docs/benchmarks.md says what is measured and how.
 """
@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from benchmarks.comparison import Inputs, compare
+from benchmarks.comparison import compare
 from benchmarks.load import Load
 from benchmarks.programs import BY_NAME, PROGRAMS, Program
 from benchmarks.rate import Rate
@@ -29,7 +29,7 @@ def main(
     runs: Annotated[int, typer.Option(min=1, help="Rounds; the median counts.")] = 3,
     records: Annotated[
         int, typer.Option(min=MINIMUM_RECORDS, help="For each program; slow ones get a part.")
-    ] = 300_000,
+    ] = 1_000_000,
     only: Annotated[list[str] | None, typer.Option(help=f"Programs: {', '.join(BY_NAME)}. May be repeated.")] = None,
 ) -> None:
     """Measure throughput side by side."""
@@ -42,13 +42,13 @@ def main(
 
     def told(number: int, program: Program, rate: Rate) -> None:
         errors.print(
-            f"round {number}/{runs}  {program.name:16}  {rate.per_second:>9,.0f} records/s  "
+            f"round {number}/{runs}  {program.name:23}  {rate.per_second:>9,.0f} records/s  "
             f"{rate.cpu_microseconds:6.2f} µs CPU"
         )
 
     try:
         with start_broker(progress=lambda text: errors.print(text, style="dim")) as broker:
-            report = asyncio.run(compare(broker, programs, Inputs(Load(), records), runs, told))
+            report = asyncio.run(compare(broker, programs, Load(), records, runs, told))
     except CroupierError as error:
         errors.print(str(error), style="red", markup=False)
         raise typer.Exit(1) from None

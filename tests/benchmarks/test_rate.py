@@ -46,6 +46,23 @@ def test_a_last_checkpoint_that_waits_for_its_turn_does_not_lower_the_rate(per_s
     assert rate(samples, total, stepwise=True).per_second == pytest.approx(per_second, rel=0.01)
 
 
+@given(first=st.floats(0.0, 10.0), second=st.floats(1.0, 10.0))
+def test_doing_one_half_of_the_work_first_gains_nothing(first, second):
+    """Two steps for every record, all first steps before any second one: no rate above records over all the time."""
+    total, look = 10_000, 0.05
+    samples = []
+    for number in range(int((first + second) / look) + 3):
+        seconds = number * look
+        begun = total if seconds >= first else int(total * seconds / first)
+        done = min(total, max(0, int(total * (seconds - first) / second)))
+        samples.append(Sample(seconds, done, seconds, 0, max(begun, done)))
+    if samples[0].begun == total or next(each.begun for each in samples if each.begun >= 0.05 * total) == total:
+        with pytest.raises(CroupierError, match="more records"):
+            rate(samples, total)
+    else:
+        assert rate(samples, total).per_second <= total / (first + second) * 1.001
+
+
 def test_too_few_records_are_no_rate():
     """When all was done between two looks there is nothing to divide by, and it says so."""
     with pytest.raises(CroupierError, match="more records"):

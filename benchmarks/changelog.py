@@ -1,0 +1,72 @@
+"""A changelog of a given size, written by the real checkpoint: open decisions of a joiner, or domains of a learner."""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+
+from schemas import topics
+from schemas.domains import Arm, Component, DomainSpec, LearnerSpec
+from schemas.events import Decision
+from schemas.wire import encode
+from stream_workers.joining.entries import Open, name_of
+from stream_workers.joining.entries import encode as encode_entry
+from stream_workers.learning.domain import DomainState
+
+CHECKPOINT_BYTES = 6 * 1024 * 1024
+_ARMS = tuple(f"model-{index}" for index in range(10))
+_FEATURES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a changelog holds."""
+
+    name: str
+    stage: str
+    changelog: str
+    sources: tuple[str, ...]
+
+
+KINDS = {
+    "domains": Kind("domains", "learner", topics.LEARNER_STATE.name, (topics.OUTCOMES.name,)),
+    "decisions": Kind("decisions", "joiner", topics.JOINER_STATE.name, (topics.DECISIONS.name, topics.REWARDS.name)),
+}
+
+
+def entries(kind: str, partition: int) -> Iterator[tuple[bytes, bytes]]:
+    """Keys and values as the stage writes them, without end; no value is another's copy."""
+    return _domains(partition) if kind == "domains" else _decisions(partition)
+
+
+def _domains(partition: int) -> Iterator[tuple[bytes, bytes]]:
+    draw = np.random.default_rng(partition)
+    for index in itertools.count():
+        tenant = f"guild-{partition}-{index}"
+        arms = tuple(Arm(name, price=0.001) for name in _ARMS)
+        reward = {"success": Component(required=True)}
+        spec = DomainSpec(tenant, "model_routing", _FEATURES, arms, reward, LearnerSpec("learned", "doubly_robust"))
+        value = bytearray(DomainState(spec, 1).to_bytes())
+        # A learner's matrices do not compress: what was learned stands in most of their bytes.
+        middle = len(value) - 8192
+        value[4096:middle] = draw.integers(0, 256, middle - 4096, np.uint8).tobytes()
+        yield b"domain/" + f"{tenant}\0model_routing".encode(), bytes(value)
+
+
+def _decisions(partition: int) -> Iterator[tuple[bytes, bytes]]:
+    draw = np.random.default_rng(partition)
+    awaited = ("success", "latency_ms", "cost")
+    for index in itertools.count():
+        tenant, id_ = f"guild-{index % 64}", f"12000{partition:05d}{index:09d}"
+        features, scores, arms = (draw.integers(0, 256, 4 * n, np.uint8).tobytes() for n in (_FEATURES, 10, 10))
+        decision = Decision(
+            id_, tenant, "model_routing", _ARMS, 3, arms, scores, features, "learned", 1, 2, 3_600_000, awaited, index
+        )
+        # The hour of a horizon never ends in a measurement.
+        entry = Open(
+            name_of(tenant, id_), 4_000_000_000_000 + index, 3_600_000, awaited, {}, index,
+            msgspec.Raw(encode(decision)),
+        )  # fmt: skip
+        yield b"d" + index.to_bytes(8, "big"), encode_entry(entry)
