@@ -188,6 +188,7 @@ class StatefulApp:
             await asyncio.wait_for(self.consumer.commit(), _REVOKE_COMMIT_SECONDS)
         if self._recovering is not None:
             self._recovering.cancel()
+            await asyncio.gather(self._recovering, return_exceptions=True)  # a thread may be at a table
         self.ledger.forget()
         await self.faust.stop()
         for task in self._tasks:
@@ -400,7 +401,8 @@ class StatefulApp:
         self.consumer.wake.set()
         log.info(
             "partitions ready", partitions=numbers, generation=generation,
-            changelog_records=self.recovery.total, seconds=round(time.monotonic() - begun, 3),
+            changelog_records=self.recovery.progress.read,
+            changelog_bytes=self.recovery.progress.bytes, seconds=round(time.monotonic() - begun, 3),
         )  # fmt: skip
 
     # --- standing still -----------------------------------------------------------------------------------------
@@ -469,7 +471,7 @@ class StatefulApp:
             "healthy": problem is None,
             "reason": problem,
             "generation": self._generation(),
-            "recovering": {"read": self.recovery.done, "of": self.recovery.total} if recovering else None,
+            "recovering": self.recovery.progress.describe() if recovering else None,
             "checkpoint_age_seconds": None if age is None else round(age, 3),
             "partitions": [
                 {"topic": each.topic, "partition": each.partition, "applied": each.applied, "end": each.end,

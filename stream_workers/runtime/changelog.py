@@ -20,9 +20,9 @@ tests/runtime/test_changelog.py runs writers, pauses, crashes and compaction aga
 """
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -108,6 +108,13 @@ class Applied:
     entries: list[Entry] = field(default_factory=list)
     positions: dict[str, int] | None = None  # None: not known yet, a later control record will say
     next_offset: int = 0  # reading may start here the next time
+    rank: tuple[int, int] = (-1, -1)  # of who wrote it
+
+    def then(self, later: "Applied") -> "Applied":
+        """Both as one."""
+        self.entries += later.entries
+        positions = self.positions if later.positions is None else later.positions
+        return Applied(self.entries, positions, later.next_offset, later.rank)
 
 
 @dataclass(slots=True)
@@ -134,7 +141,7 @@ class Replay:
         elif stamp.sequence > self._sequence:
             # The writer went on, so what is pending was acknowledged to it as a whole.
             if self._pending:
-                done = Applied([entry for _, entry in self._pending], None, self._resume_at(offset))
+                done = Applied([entry for _, entry in self._pending], None, self._resume_at(offset), self.rank)
                 self._pending.clear()
             self._sequence = stamp.sequence
         if not is_control(key):
@@ -151,7 +158,33 @@ class Replay:
         entries = done.entries if done else []
         entries.extend(entry for _, entry in self._pending)
         self._pending.clear()
-        return Applied(entries, control.positions or None, self._resume_at(offset + 1))
+        return Applied(entries, control.positions or None, self._resume_at(offset + 1), self.rank)
+
+    def feed_all(self, records: Iterable[Any]) -> Applied | None:
+        """Feed many records; what became certain by them, as one.
+
+        records: with offset, key, value and headers.  The same as `feed` for each: what it returned, one after the
+        other.  Nearly all records have the stamp of the one before and are no control records: those only join the
+        pending ones, and a stamp is read again only where its bytes differ.
+        """
+        pending = self._pending
+        whole: Applied | None = None
+        headers: Sequence[tuple[str, bytes]] | None = None  # of the record before
+        stamp = Stamp(-1, -1, 0, 0)
+        goes_on = False  # the record before was its owner's latest checkpoint's: one like it joins it
+        for record in records:
+            key = record.key
+            if record.headers != headers:
+                headers = record.headers
+                stamp = stamp_of(headers)
+            elif goes_on and not key.startswith(_CONTROL):
+                pending.append((record.offset, Entry(key, record.value)))
+                continue
+            done = self.feed(record.offset, key, record.value, stamp)
+            goes_on = (stamp.rank, stamp.writer, stamp.sequence) == (self.rank, self._writer, self._sequence)
+            if done is not None:
+                whole = done if whole is None else whole.then(done)
+        return whole
 
     def end(self) -> None:
         """Nothing follows: a checkpoint without its control record was never finished."""

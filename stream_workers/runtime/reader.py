@@ -1,13 +1,20 @@
 """Reads changelog partitions from outside the consumer group: for recovery, and to see what a stranger wrote."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from .batches import yield_batches
+from .threads import finished
+
 #: Called with the records of one partition, in order.
 OnRecords = Callable[[TopicPartition, list[Any]], None]
+
+#: Called in a thread with record batches of one partition, in order; never twice at a time for one partition.
+OnBatches = Callable[[TopicPartition, list[Any]], None]
 
 _FETCH_BYTES = 8 * 1024 * 1024
 
@@ -75,6 +82,44 @@ class LogReader:
                 for tp in list(left):
                     if await consumer.position(tp) >= left[tp][1]:
                         del left[tp]
+
+    async def read_batches(
+        self,
+        ranges: Mapping[TopicPartition, tuple[int, int]],
+        on_batches: OnBatches,
+        on_end: Callable[[TopicPartition], None],
+    ) -> None:
+        """Read [start, end) of each partition as record batches, handled in threads while more is fetched.
+
+        The first batch may begin before `start`, the last end after `end`: whoever handles them looks at offsets.
+        `on_end` comes after a partition's last batches, in a thread, too.  When this is cancelled it first waits for
+        the threads.
+        """
+        left = {tp: end for tp, (start, end) in ranges.items() if start < end}
+        if not left:
+            return
+        handling: dict[TopicPartition, asyncio.Future[None]] = {}
+
+        async def handle(tp: TopicPartition, call: Callable[..., None], *arguments: Any) -> None:
+            if tp in handling:
+                await asyncio.shield(handling[tp])
+            handling[tp] = asyncio.ensure_future(asyncio.to_thread(call, tp, *arguments))
+
+        try:
+            async with self._assigned({tp: ranges[tp] for tp in left}) as consumer:
+                yield_batches(consumer)
+                while left:
+                    fetched = await consumer.getmany(*left, timeout_ms=200)
+                    for tp, batches in fetched.items():
+                        await handle(tp, on_batches, batches)
+                    for tp in list(left):
+                        if await consumer.position(tp) >= left[tp]:
+                            del left[tp]
+                            await handle(tp, on_end)
+                for each in handling.values():
+                    await asyncio.shield(each)
+        finally:
+            await finished(handling.values())
 
     @asynccontextmanager
     async def _assigned(self, ranges: Mapping[TopicPartition, tuple[int, int]]) -> AsyncIterator[AIOKafkaConsumer]:

@@ -5,20 +5,22 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import structlog
 from aiokafka import TopicPartition
 
 from schemas.errors import CroupierError
 
-from .changelog import Replay, next_era, stamp_of
+from .changelog import next_era
 from .checkpoint import Checkpointer
+from .loading import Loading
 from .partitions import OwnedPartition, OwnedStage
+from .progress import Progress
 from .reader import LogReader
 from .stage import Stage, Workspace
 from .state import CheckpointedState
-from .store import Meta, PartitionStore
+from .store import PartitionStore
+from .threads import in_thread
 
 log = structlog.get_logger(__name__)
 
@@ -85,9 +87,7 @@ class Recovery:
         self._full_name = full_name
         self._workspace = workspace
         self._committed = committed
-        self._read_to: dict[tuple[str, int], int] = {}
-        self.total = 0  # changelog records to read in this recovery
-        self.done = 0
+        self.progress = Progress()
 
     async def run(
         self, numbers: Sequence[int], generation: int, still_ours: Callable[[], bool]
@@ -95,7 +95,19 @@ class Recovery:
         """Recover and claim; None when the partitions were lost meanwhile."""
         stateful = [stage for stage in self._stages if stage.changelog is not None]
         stores = {(stage.name, n): self._stores.get(stage.name, n) for stage in stateful for n in numbers}
-        replays = await self._replay(stateful, numbers, stores)
+        self.progress = Progress()
+        async with self.progress.logged():
+            return await self._run(stateful, numbers, generation, stores, still_ours)
+
+    async def _run(
+        self,
+        stateful: Sequence[Stage],
+        numbers: Sequence[int],
+        generation: int,
+        stores: Mapping[tuple[str, int], PartitionStore],
+        still_ours: Callable[[], bool],
+    ) -> list[OwnedPartition] | None:
+        await self._load(stateful, numbers, stores)
         if not still_ours():
             return None
         start = await self._start_positions(numbers)
@@ -114,11 +126,12 @@ class Recovery:
                     barrier={topic: ends[self._tp(topic, n)] for topic in stage.sources},
                 )
                 if stage.changelog is not None:
-                    await self._take_over(one, n, generation, stores[stage.name, n], replays[stage.name, n])
+                    await self._take_over(one, n, generation, stores[stage.name, n])
                     assert one.state is not None
                     work = replace(work, state=one.state)
                 await self._check_positions(one, n, ends)
-                one.processor = stage.make(work)
+                # Some index all their state: seconds, in which the event loop must turn or the lease is lost.
+                one.processor = await in_thread(stage.make, work)
                 owned[stage.name] = one
             by_topic = {topic: one for one in owned.values() for topic in one.stage.sources}
             partitions.append(OwnedPartition(n, generation, owned, by_topic))
@@ -138,13 +151,11 @@ class Recovery:
     def _tp(self, topic: str, number: int) -> TopicPartition:
         return TopicPartition(self._full_name(topic), number)
 
-    async def _replay(
+    async def _load(
         self, stateful: Sequence[Stage], numbers: Sequence[int], stores: Mapping[tuple[str, int], PartitionStore]
-    ) -> dict[tuple[str, int], Replay]:
+    ) -> None:
         tps = {self._tp(stage.changelog or "", n): (stage.name, n) for stage in stateful for n in numbers}
         ends = await self._reader.ends(tps)
-        replays: dict[tuple[str, int], Replay] = {}
-        ranges: dict[TopicPartition, tuple[int, int]] = {}
         for tp, key in tps.items():
             store = stores[key]
             if store.meta.next_offset > ends[tp]:
@@ -156,42 +167,24 @@ class Recovery:
             elif store.meta.next_offset and time.time() - store.meta.written_at > MAX_TABLE_AGE_SECONDS:
                 log.warning("the local table is too old and is rebuilt", changelog=tp.topic, partition=tp.partition)
                 store.clear()
-            replays[key] = Replay(store.meta.next_offset, (store.meta.era, store.meta.generation))
-            ranges[tp] = (store.meta.next_offset, ends[tp])
-            self._read_to[key] = ends[tp]
-        self.done, self.total = 0, sum(end - begin for begin, end in ranges.values())
-        await self._feed(ranges, tps, replays, stores)
-        return replays
+            self.progress.loadings[tp] = Loading(store, ends[tp])
+        await self._read(self.progress.loadings)
 
-    async def _feed(
-        self,
-        ranges: Mapping[TopicPartition, tuple[int, int]],
-        tps: Mapping[TopicPartition, tuple[str, int]],
-        replays: Mapping[tuple[str, int], Replay],
-        stores: Mapping[tuple[str, int], PartitionStore],
-    ) -> None:
-        def apply(tp: TopicPartition, records: list[Any]) -> None:
-            key = tps[TopicPartition(tp.topic, tp.partition)]
-            replay, store = replays[key], stores[key]
-            for record in records:
-                sure = replay.feed(record.offset, record.key, record.value, stamp_of(record.headers))
-                if sure is not None:
-                    positions = store.meta.positions if sure.positions is None else sure.positions
-                    store.write(sure.entries, Meta(sure.next_offset, *replay.rank, positions, time.time()))
-            self.done += len(records)
+    async def _read(self, loadings: Mapping[TopicPartition, Loading]) -> None:
+        ranges = {tp: (each.at, each.end) for tp, each in loadings.items()}
+        await self._reader.read_batches(
+            ranges, lambda tp, batches: loadings[tp].take(batches), lambda tp: loadings[tp].finish()
+        )
 
-        await self._reader.read(ranges, apply)
-
-    async def _take_over(
-        self, one: OwnedStage, number: int, generation: int, store: PartitionStore, replay: Replay
-    ) -> None:
+    async def _take_over(self, one: OwnedStage, number: int, generation: int, store: PartitionStore) -> None:
         """Claim; what was written between the end of our reading and the claim still counts, so read it first."""
         one.store = store
         tp = self._tp(one.stage.changelog or "", number)
-        key = (one.stage.name, number)
+        loading = self.progress.loadings[tp]
+        replay = loading.replay
         await self._checkpointer.claim(number, one, next_era(replay.rank, generation), generation)
-        claimed = one.changelog_end - 1
-        await self._feed({tp: (self._read_to[key], claimed)}, {tp: key}, {key: replay}, {key: store})
+        loading.end = one.changelog_end - 1
+        await self._read({tp: loading})
         replay.end()
         one.positions.update({t: p for t, p in store.meta.positions.items() if t in one.positions})
         one.state = CheckpointedState(store)

@@ -1,14 +1,12 @@
 """One partition's table in RocksDB: a local copy of what the changelog says, never ahead of it."""
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
 import msgspec
-from rocksdict import BlockBasedOptions, Cache, Options, Rdict, WriteBatch
-
-from .changelog import Entry
+from rocksdict import BlockBasedOptions, Cache, Options, Rdict, WriteBatch, WriteOptions
 
 _META: Final = b"\x00meta"
 
@@ -16,6 +14,8 @@ _META: Final = b"\x00meta"
 _BLOCK_CACHE_BYTES: Final = 64 * 1024 * 1024
 _WRITE_BUFFER_BYTES: Final = 8 * 1024 * 1024
 _cache = Cache(_BLOCK_CACHE_BYTES)
+_unlogged = WriteOptions()
+_unlogged.disable_wal = True
 
 
 class Meta(msgspec.Struct, array_like=True, frozen=True):
@@ -57,6 +57,7 @@ class PartitionStore:
         self._db = Rdict(str(path), options=_options())
         data = self._db.get(_META)
         self.meta = _meta_decoder.decode(data) if data else Meta()
+        self.loading = False  # something was written without RocksDB's log
 
     def get(self, key: bytes) -> bytes | None:
         """The value of a key, or None."""
@@ -71,17 +72,26 @@ class PartitionStore:
             if key != _META:
                 yield key, value
 
-    def write(self, entries: Sequence[Entry], meta: Meta) -> None:
+    def write(self, entries: Iterable[tuple[bytes, bytes | None]], meta: Meta) -> None:
         """Apply the entries in order, and remember what the table reflects now."""
-        batch = WriteBatch(raw_mode=True)
-        for key, value in entries:
-            if value is None:
-                batch.delete(key)
-            else:
-                batch.put(key, value)
-        batch.put(_META, msgspec.msgpack.encode(meta))
-        self._db.write(batch)
+        self.settle()  # after a crash a logged write must not stand without the unlogged ones before it
+        self._db.write(_batch(entries, meta))
         self.meta = meta
+
+    def load(self, entries: Iterable[tuple[bytes, bytes | None]], meta: Meta) -> None:
+        """The same without RocksDB's log, for recovery: half the bytes.
+
+        A crash takes the table back to an earlier write, whole: memory goes to disk in the order it was written.
+        """
+        self.loading = True
+        self._db.write(_batch(entries, meta), _unlogged)
+        self.meta = meta
+
+    def settle(self) -> None:
+        """Bring to disk what `load` left in memory."""
+        if self.loading:
+            self._db.flush()
+            self.loading = False
 
     def close(self) -> None:
         """Release the files."""
@@ -92,4 +102,17 @@ class PartitionStore:
         self.close()
         shutil.rmtree(self.path, ignore_errors=True)
         self._db = Rdict(str(self.path), options=_options())
+        self.loading = False
         self.meta = Meta()
+
+
+def _batch(entries: Iterable[tuple[bytes, bytes | None]], meta: Meta) -> WriteBatch:
+    batch = WriteBatch(raw_mode=True)
+    put, delete = batch.put, batch.delete
+    for key, value in entries:
+        if value is None:
+            delete(key)
+        else:
+            put(key, value)
+    put(_META, msgspec.msgpack.encode(meta))
+    return batch

@@ -1,6 +1,7 @@
 """Which changelog records count: writers, pauses, crashes and compaction against a model."""
 
 import random
+from copy import deepcopy as copied
 from dataclasses import dataclass, field
 
 import pytest
@@ -27,6 +28,10 @@ class Record:
     key: bytes
     value: bytes | None
     stamp: Stamp
+
+    @property
+    def headers(self):
+        return (("stamp", self.stamp.pack()),)
 
 
 @dataclass
@@ -70,13 +75,24 @@ class Log:
 
 
 def read(log: Log, table: Table, until: int | None = None, replay: Replay | None = None, begin: int | None = None):
+    """Record by record, and beside it as recovery reads: many at once, in parts of random lengths."""
     replay = replay or Replay(table.next_offset, table.rank)
     begin = table.next_offset if begin is None else begin
-    for record in log.records:
-        if begin <= record.offset < (log.end if until is None else until):
-            sure = replay.feed(record.offset, record.key, record.value, record.stamp)
-            if sure is not None:
-                table.write(sure.entries, sure.positions, sure.next_offset, replay.rank)
+    records = [each for each in log.records if begin <= each.offset < (log.end if until is None else until)]
+    at_once, copy = copied(replay), copied(table)
+    for record in records:
+        sure = replay.feed(record.offset, record.key, record.value, record.stamp)
+        if sure is not None:
+            table.write(sure.entries, sure.positions, sure.next_offset, replay.rank)
+    rng, left = random.Random(log.end), records
+    while left:
+        part = rng.randint(1, 8)
+        sure = at_once.feed_all(left[:part])
+        if sure is not None:
+            copy.write(dict(sure.entries).items(), sure.positions, sure.next_offset, sure.rank)
+        left = left[part:]
+    assert at_once == replay
+    assert copy == table
     return replay
 
 
