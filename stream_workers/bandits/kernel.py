@@ -16,7 +16,7 @@ def kernel(*signature: str) -> Callable[[F], F]:
     Without one it is a part of other kernels.  `fastmath` stays off: it drops NaN checks and reorders sums, and states
     must be equal bit for bit.
     """
-    options = {"cache": True, "error_model": "numpy", "fastmath": False}
+    options = {"cache": True, "error_model": "numpy", "fastmath": False, "nogil": True}
 
     def compiled(function: F) -> F:
         result: F = njit(signature[0], **options)(function) if signature else njit(**options)(function)

@@ -14,8 +14,11 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
+from .fetching import give_columns
+
 _APPLY_TIMEOUT = 1.0
 _FETCH_WAIT_MS = 250
+_LOG_APPEND_TIME = 1
 
 
 class Runtime(Protocol):
@@ -48,7 +51,12 @@ class _NoReadOffsets(dict[TP, int | None]):
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
-    """Faust's consumer thread, with fetches that do not wait for long."""
+    """Faust's consumer thread, with fetches that do not wait for long and bring columns."""
+
+    async def on_start(self) -> None:
+        """Once the consumer is there."""
+        await super().on_start()
+        give_columns(self._consumer)
 
     def _create_worker_consumer(self, transport: driver.Transport) -> AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
@@ -97,7 +105,7 @@ class BatchConsumer(driver.Consumer):
             last = batch[-1]
             self._under_way += 1
             yield TP(tp.topic, tp.partition), ConsumerMessage(
-                last.topic, last.partition, last.offset, last.timestamp / 1000, last.timestamp_type,
+                tp.topic, tp.partition, last.offset, last.timestamp / 1000, _LOG_APPEND_TIME,
                 (), None, batch, None, 0, 0, TP(tp.topic, tp.partition), generation_id=generation,
             )  # fmt: skip
 

@@ -1,0 +1,141 @@
+"""aiokafka's fetcher, giving fetched bytes as columns instead of one object per record.
+
+What is exchanged are three classes that two methods of aiokafka's `Fetcher` use by name: the methods are taken as they
+are in the pinned version, with other names to see (tests/runtime/test_upstream.py holds their source).
+"""
+
+import types
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+from aiokafka import TopicPartition, codec
+from aiokafka.consumer import fetcher as upstream
+from aiokafka.errors import CorruptRecordException
+
+from ..columnar import batches
+from ..columnar.checksum import crc32c
+from ..columnar.memory import Bytes
+from ..columnar.rows import FetchedRecords
+
+_CODECS: Final[dict[int, tuple[str, Callable[[], bool], Callable[[bytes], bytes]]]] = {
+    1: ("gzip", codec.has_gzip, codec.gzip_decode),
+    2: ("snappy", codec.has_snappy, codec.snappy_decode),
+    3: ("lz4", codec.has_lz4, codec.lz4_decode),
+    4: ("zstd", codec.has_zstd, codec.zstd_decode),
+}
+
+
+class Fetched:
+    """What a fetch brought of one partition, as it came; in the place of aiokafka's `MemoryRecords`."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = np.frombuffer(bytearray(data), np.uint8)  # kernels are compiled for arrays that can be written
+        self.verdict, self.records, self.end = batches.measure(self.data)
+
+    def has_next(self) -> bool:
+        """Whether there is a whole batch, or something that is none."""
+        return self.end > 0 or self.verdict in (batches.UNKNOWN_FORMAT, batches.DAMAGED)
+
+    def size_in_bytes(self) -> int:
+        """Bytes fetched."""
+        return len(self.data)
+
+
+class PartitionColumns:
+    """A fetched partition until somebody takes it; in the place of aiokafka's `PartitionRecords`."""
+
+    def __init__(
+        self, tp: TopicPartition, fetched: Fetched, aborted: Any, fetch_offset: int, key_deserializer: Any,
+        value_deserializer: Any, check_crcs: bool, isolation_level: int,
+    ) -> None:  # fmt: skip
+        if isolation_level != upstream.READ_UNCOMMITTED or key_deserializer or value_deserializer:
+            raise ValueError("columns are read uncommitted and without deserializers")
+        self._tp = tp
+        self._fetched = fetched
+        self._check_crcs = check_crcs
+        self.next_fetch_offset = fetch_offset
+
+    def take(self) -> FetchedRecords:
+        """All records.  CorruptRecordException when the bytes are not what the broker was given."""
+        fetched, where = self._fetched, f"{self._tp.topic} partition {self._tp.partition}"
+        if fetched.verdict in (batches.UNKNOWN_FORMAT, batches.DAMAGED):
+            what = "no record batch of format 2" if fetched.verdict == batches.UNKNOWN_FORMAT else "a damaged batch"
+            raise CorruptRecordException(f"{where}, after offset {self.next_fetch_offset}: {what}")
+        data, end, count, check = fetched.data, fetched.end, fetched.records, self._check_crcs
+        if fetched.verdict == batches.COMPRESSED:
+            data, check = decompress(data[:end], where, check=check), False
+            end = len(data)
+        columns = [np.empty(count, np.int64) for _ in range(7)]
+        found, after, damaged = batches.index(data, end, self.next_fetch_offset, check, *columns)
+        if damaged >= 0:
+            raise CorruptRecordException(
+                f"{where}: the batch at byte {damaged} of what was fetched from offset {self.next_fetch_offset} is "
+                "damaged on its way or on the broker's disk"
+            )
+        self.next_fetch_offset = after
+        return FetchedRecords(data, *(column[:found] for column in columns[:6]))
+
+
+class PartitionResult(upstream.FetchResult):  # type: ignore[misc]
+    """In the place of aiokafka's `FetchResult`."""
+
+    def getall(self, max_records: int | None = None) -> FetchedRecords | tuple[()]:
+        """All records, whatever max_records says: what a fetch may bring is bounded by its bytes."""
+        if not self.check_assignment(self._topic_partition) or not self.has_more():
+            return ()
+        records: FetchedRecords = self._partition_records.take()
+        self._update_position()
+        self._partition_records = None
+        return records
+
+
+def decompress(data: Bytes, where: str, *, check: bool) -> Bytes:
+    """The batches of data with their records uncompressed; their checksums, which were of the compressed, are stale."""
+    parts: list[bytes] = []
+    at = 0
+    while at < len(data):
+        end = at + 12 + int.from_bytes(data[at + 8 : at + 12].tobytes(), "big")
+        if check and crc32c(data, at + 21, end - at - 21) != int.from_bytes(data[at + 17 : at + 21].tobytes(), "big"):
+            raise CorruptRecordException(f"{where}: a damaged batch")
+        kind = int(data[at + 22]) & batches.COMPRESSION
+        header = bytearray(data[at : at + batches.HEADER_BYTES].tobytes())
+        records = data[at + batches.HEADER_BYTES : end].tobytes()
+        if kind:
+            if kind not in _CODECS:
+                raise CorruptRecordException(f"{where}: compression {kind} is not known")
+            name, available, decode = _CODECS[kind]
+            if not available():
+                raise CorruptRecordException(
+                    f"{where}: records are compressed with {name}, which is not installed: install aiokafka[{name}], "
+                    "or let the producer compress with gzip or not at all"
+                )
+            records = bytes(decode(records))
+            header[22] &= ~batches.COMPRESSION & 0xFF
+            header[8:12] = (batches.HEADER_BYTES - 12 + len(records)).to_bytes(4, "big")
+        parts += (bytes(header), records)
+        at = end
+    return np.frombuffer(bytearray(b"".join(parts)), np.uint8)
+
+
+def _seeing(method: Any, **names: Any) -> Any:
+    """The same method, for whom some of its module's names mean something else."""
+    return types.FunctionType(
+        method.__code__, {**method.__globals__, **names}, method.__name__, method.__defaults__, method.__closure__
+    )
+
+
+class ColumnFetcher(upstream.Fetcher):  # type: ignore[misc]
+    """A fetcher whose `fetched_records` gives `FetchedRecords`."""
+
+    _proc_fetch_request = _seeing(
+        upstream.Fetcher._proc_fetch_request,
+        MemoryRecords=Fetched, PartitionRecords=PartitionColumns, FetchResult=PartitionResult,
+    )  # fmt: skip
+    fetched_records = _seeing(upstream.Fetcher.fetched_records, FetchResult=PartitionResult)
+
+
+def give_columns(consumer: Any) -> None:
+    """Let a consumer that was just started give `FetchedRecords` for each partition."""
+    assert type(consumer._fetcher) is upstream.Fetcher
+    consumer._fetcher.__class__ = ColumnFetcher
