@@ -44,6 +44,14 @@ def hash_to_unit(
         out[n] = np.float64(h >> np.uint64(11)) * (1.0 / 9007199254740992.0)
 
 
+def seed_of(salt: str) -> int:
+    """The hash of salt and 0xFF, with which the hash of every id under it begins."""
+    h = int(_START)
+    for byte in salt.encode() + b"\xff":
+        h = ((h ^ byte) * int(_PRIME)) & 0xFFFFFFFFFFFFFFFF
+    return h
+
+
 def draws(ids: Sequence[str], salt: str) -> NDArray[np.float64]:
     """Uniform numbers in [0, 1), one per id: (n,) float64.  salt: f"{tenant}/{domain}"."""
     encoded = [each.encode() for each in ids]
