@@ -46,6 +46,16 @@ Remember = Annotated[
     ),
 ]
 
+StopFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--stop-file",
+        envvar="CROUPIER_STOP_FILE",
+        hidden=True,
+        help="For tests of crashes: see stream_workers/runtime/stop_points.py.",
+    ),
+]
+
 
 def worker(
     bootstrap: Bootstrap = None,
@@ -57,10 +67,11 @@ def worker(
     session_timeout: Session = 10.0,
     early_ms: Early = EARLY_MS,
     remember_ms: Remember = REMEMBER_MS,
+    stop_file: StopFile = None,
 ) -> None:
     """Route, join and learn, for the partitions the group gives to this process."""
     _run("worker", bootstrap, prefix, state_dir, http_host, http_port, checkpoint_seconds, session_timeout,
-         early_ms=early_ms, remember_ms=remember_ms)  # fmt: skip
+         early_ms=early_ms, remember_ms=remember_ms, stop_file=stop_file)  # fmt: skip
 
 
 def analytics(
@@ -71,9 +82,11 @@ def analytics(
     http_port: HttpPort = 0,
     checkpoint_seconds: Checkpoint = 1.0,
     session_timeout: Session = 10.0,
+    stop_file: StopFile = None,
 ) -> None:
     """Turn outcomes into KPIs."""
-    _run("analytics", bootstrap, prefix, state_dir, http_host, http_port, checkpoint_seconds, session_timeout)
+    _run("analytics", bootstrap, prefix, state_dir, http_host, http_port, checkpoint_seconds, session_timeout,
+         stop_file=stop_file)  # fmt: skip
 
 
 def _run(
@@ -88,6 +101,7 @@ def _run(
     *,
     early_ms: int = EARLY_MS,
     remember_ms: int = REMEMBER_MS,
+    stop_file: Path | None = None,
 ) -> None:
     from infra.kafka.topics import check_topics
     from infra.logs import configure_logs
@@ -106,6 +120,7 @@ def _run(
             prefix=prefix,
             checkpoint_seconds=checkpoint_seconds,
             session_timeout_seconds=session_timeout,
+            stop_file=stop_file,
         ),
         role=role,
         http_host=http_host,

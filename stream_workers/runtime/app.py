@@ -29,6 +29,7 @@ from .reader import LogReader
 from .recovery import Recovery, Stores
 from .settings import RuntimeSettings
 from .stage import Dead, MemoryState, Record, Stage, Workspace
+from .stop_points import pass_by, stop_where
 
 log = structlog.get_logger(__name__)
 
@@ -78,14 +79,15 @@ class StatefulApp:
         self._reading = asyncio.Lock()
         self._stores = Stores()
         self.outputs = Outputs(self._producer, self._output_failed, in_flight_bytes=settings.in_flight_bytes)
+        reached = pass_by if settings.stop_file is None else stop_where(settings.stop_file)
         self.checkpointer = Checkpointer(
             self._changelog_producer, self.outputs, self._reader, self.lease,
-            full_name=self.full_name, generation=self._generation,
+            full_name=self.full_name, generation=self._generation, reached=reached,
         )  # fmt: skip
         self.recovery = Recovery(
             self.stages, self._stores, self._reader, self.checkpointer,
             full_name=self.full_name, workspace=self._workspace,
-            committed=lambda tp: self.consumer.committed_offset(tp),
+            committed=lambda tp: self.consumer.committed_offset(tp), reached=reached,
         )  # fmt: skip
         self.faust = self._build()
 

@@ -18,6 +18,7 @@ from .lease import Lease
 from .outputs import Outputs
 from .partitions import OwnedPartition, OwnedStage
 from .reader import LogReader
+from .stop_points import Reached, pass_by
 from .store import Meta
 
 log = structlog.get_logger(__name__)
@@ -51,6 +52,7 @@ class Checkpointer:
         *,
         full_name: Callable[[str], str],
         generation: Callable[[], int],
+        reached: Reached = pass_by,
     ) -> None:
         self._producer = producer
         self._outputs = outputs
@@ -58,6 +60,7 @@ class Checkpointer:
         self._lease = lease
         self._full_name = full_name
         self._generation = generation
+        self._reached = reached
         self.writer = _writer_ids.getrandbits(64)
         self.bytes_written = 0
 
@@ -94,19 +97,24 @@ class Checkpointer:
                     owned.hold = None  # what it held is written again by this checkpoint
         if not offsets:
             return {}
+        self._reached("checkpoint-taken")
         mark = self._outputs.mark()
         self._outputs.kick()
         await self._outputs.acknowledged(mark)
+        self._reached("checkpoint-outputs-durable")
         self._lease.check()
         pending = [(part, await self._send(part)) for part in taken]
+        self._reached("checkpoint-state-sent")
         for part, sent in pending:
             for count, acknowledged in sent:
                 await self._verify(part, (await acknowledged).offset, count)
+        self._reached("checkpoint-state-durable")
         self._lease.check()
         if self._generation() != generation:
             return {}  # whoever owns the partitions now recovers from the changelog, we too
         for part in taken:
             self._keep(part)
+        self._reached("checkpoint-kept")
         return offsets
 
     async def _send(self, part: _Taken) -> list[tuple[int, Any]]:

@@ -19,6 +19,7 @@ from .progress import Progress
 from .reader import LogReader
 from .stage import Stage, Workspace
 from .state import CheckpointedState
+from .stop_points import Reached, pass_by
 from .store import PartitionStore
 from .threads import in_thread
 
@@ -79,6 +80,7 @@ class Recovery:
         full_name: Callable[[str], str],
         workspace: Callable[[Stage, int, Mapping[str, OwnedStage]], Workspace],
         committed: Committed,
+        reached: Reached = pass_by,
     ) -> None:
         self._stages = stages
         self._stores = stores
@@ -87,6 +89,7 @@ class Recovery:
         self._full_name = full_name
         self._workspace = workspace
         self._committed = committed
+        self._reached = reached
         self.progress = Progress()
 
     async def run(
@@ -96,6 +99,7 @@ class Recovery:
         stateful = [stage for stage in self._stages if stage.changelog is not None]
         stores = {(stage.name, n): self._stores.get(stage.name, n) for stage in stateful for n in numbers}
         self.progress = Progress()
+        self._reached("recovery-begun")
         async with self.progress.logged():
             return await self._run(stateful, numbers, generation, stores, still_ours)
 
@@ -108,6 +112,7 @@ class Recovery:
         still_ours: Callable[[], bool],
     ) -> list[OwnedPartition] | None:
         await self._load(stateful, numbers, stores)
+        self._reached("recovery-read")
         if not still_ours():
             return None
         start = await self._start_positions(numbers)
@@ -135,6 +140,7 @@ class Recovery:
                 owned[stage.name] = one
             by_topic = {topic: one for one in owned.values() for topic in one.stage.sources}
             partitions.append(OwnedPartition(n, generation, owned, by_topic))
+        self._reached("recovery-made")
         return partitions
 
     async def _check_positions(self, one: OwnedStage, number: int, ends: Mapping[TopicPartition, int]) -> None:
@@ -183,6 +189,7 @@ class Recovery:
         loading = self.progress.loadings[tp]
         replay = loading.replay
         await self._checkpointer.claim(number, one, next_era(replay.rank, generation), generation)
+        self._reached("recovery-claimed")
         loading.end = one.changelog_end - 1
         await self._read({tp: loading})
         replay.end()

@@ -20,6 +20,7 @@ class RuntimeSettings:
     stall_seconds: float = 2.0  # lag without progress for so long: seek back
     give_up_seconds: float = 15.0  # lag without progress, and seeking back did not help: the process ends
     unhealthy_seconds: float = 30.0  # lag without a commit for so long: /health says so
+    stop_file: Path | None = None  # for tests of crashes: see stop_points
 
     @property
     def group_id(self) -> str:
