@@ -15,7 +15,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from ..bandits.kernel import kernel
-from .memory import Bytes
+from .memory import Bytes, load64
 
 _POLYNOMIAL = 0x82F63B78
 
@@ -43,21 +43,16 @@ def crc32c_by_table(data: Bytes, at: int, size: int) -> int:
 
 
 @intrinsic
-def _step(typing: Any, crc: Any, data: Any, at: Any) -> Any:
-    """_step(crc, data, at): the checksum goes on over eight bytes."""
-    signature = types.uint64(types.uint64, data, types.intp)
+def _step(typing: Any, crc: Any, word: Any) -> Any:
+    """_step(crc, word): the checksum goes on over eight bytes."""
+    signature = types.uint64(types.uint64, types.uint64)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        crc, array, at = arguments
-        begin = builder.bitcast(
-            context.make_array(signature.args[1])(context, builder, array).data, ir.IntType(8).as_pointer()
-        )
-        word = builder.load(builder.bitcast(builder.gep(begin, [at]), ir.IntType(64).as_pointer()), align=1)
         long = ir.IntType(64)
         step = cgutils.get_or_insert_function(
             builder.module, ir.FunctionType(long, (long, long)), "llvm.x86.sse42.crc32.64.64"
         )
-        return builder.call(step, (crc, word))
+        return builder.call(step, arguments)
 
     return signature, generate
 
@@ -69,7 +64,7 @@ def _by_instruction() -> Callable[[Bytes, int, int], int]:
         crc = np.uint64(0xFFFFFFFF)
         whole = at + size - size % 8
         for i in range(at, whole, 8):
-            crc = _step(crc, data, i)
+            crc = _step(crc, load64(data, i))
         rest = np.uint32(crc)
         for i in range(whole, at + size):
             rest = _TABLE[(rest ^ data[i]) & np.uint32(0xFF)] ^ (rest >> np.uint32(8))

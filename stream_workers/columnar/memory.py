@@ -75,6 +75,21 @@ def bits_of(typing: Any, number: Any) -> Any:
     return signature, generate
 
 
+@intrinsic
+def load64(typing: Any, data: Any, at: Any) -> Any:
+    """load64(data, at): eight bytes of a byte array as one word, in the machine's order."""
+    signature = types.uint64(data, types.intp)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array, at = arguments
+        begin = builder.bitcast(
+            context.make_array(signature.args[0])(context, builder, array).data, ir.IntType(8).as_pointer()
+        )
+        return builder.load(builder.bitcast(builder.gep(begin, [at]), ir.IntType(64).as_pointer()), align=1)
+
+    return signature, generate
+
+
 @kernel()
 def equal(a: Bytes, a_at: int, b: Bytes, b_at: int, size: int) -> bool:
     """Whether `size` bytes are the same."""

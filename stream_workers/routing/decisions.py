@@ -1,0 +1,97 @@
+"""Decisions written in place: a whole batch of them encoded by one call, to the byte as `schemas.wire` encodes them."""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.events import Decision
+
+from ..bandits.kernel import kernel
+from ..columnar.memory import Bytes
+from ..columnar.messagepack import put, put_bytes_head, put_count, put_text_head
+from ..columnar.rows import FetchedRecords, Rows
+from .contexts import PlainContexts
+from .routes import HEAD_AT, HEAD_SIZE, MIDDLE_SIZE, TAIL_SIZE, Templates
+
+Places = NDArray[np.int64]
+
+_FIELDS: Final = 1 + len(Decision.__struct_fields__)
+_TAG: Final = Decision.__struct_config__.tag.encode()
+_BEGIN: Final = np.frombuffer(bytearray([0x90 | _FIELDS, 0xA0 | len(_TAG), *_TAG]), np.uint8)
+assert _FIELDS < 16  # the array's head is one byte
+
+#: More than the heads of a decision's fields and its numbers take: four heads of at most 5 bytes, three numbers of 9.
+_HEADS: Final = 64
+
+
+@kernel(
+    "void(u1[::1], i8[::1], i8[::1], i8[::1], i8[::1], i8[::1], f4[:,::1], i8[::1], i8[::1], f4[:,::1], f4[:,::1], i8, "
+    "u1[::1], i8[:,::1], u1[::1], i8[::1], i8[::1])"
+)
+def write_decisions(
+    data: Bytes,
+    offsets: Places,
+    row: Places,
+    slot: Places,
+    id_at: Places,
+    id_size: Places,
+    features: NDArray[np.float32],
+    widths: Places,
+    choice: Places,
+    propensities: NDArray[np.float32],
+    scores: NDArray[np.float32],
+    learned: int,
+    templates: Bytes,
+    places: Places,
+    out: Bytes,
+    value_at: Places,
+    value_size: Places,
+) -> None:
+    """Encode m decisions into out, one after another.
+
+    data, offsets: of the batch of contexts; row to features: as in `PlainContexts`; widths (2 per slot, one after the
+    other): features and enabled arms; choice (m,), propensities and scores (m, at least the enabled arms).
+    """
+    at = 0
+    for i in range(row.shape[0]):
+        begin, which = at, slot[i]
+        d, k = 4 * widths[2 * which], 4 * widths[2 * which + 1]
+        head, head_size = places[which, HEAD_AT], places[which, HEAD_SIZE]
+        middle_size, tail_size = places[which, MIDDLE_SIZE], places[which, TAIL_SIZE]
+        at = put(out, at, _BEGIN, 0, _BEGIN.shape[0])
+        at = put(out, put_text_head(out, at, id_size[i]), data, id_at[i], id_size[i])
+        at = put(out, at, templates, head, head_size)
+        at = put_count(out, at, choice[i])
+        at = put(out, put_bytes_head(out, at, k), propensities, 4 * i * propensities.shape[1], k)
+        at = put(out, put_bytes_head(out, at, k), scores, 4 * i * scores.shape[1], k)
+        at = put(out, put_bytes_head(out, at, d), features, 4 * i * features.shape[1], d)
+        at = put(out, at, templates, head + head_size, middle_size)
+        at = put_count(out, at, learned)
+        at = put(out, at, templates, head + head_size + middle_size, tail_size)
+        at = put_count(out, at, offsets[row[i]])
+        value_at[i], value_size[i] = begin, at - begin
+
+
+def encode(
+    records: FetchedRecords,
+    plain: PlainContexts,
+    widths: Places,
+    choice: Places,
+    propensities: NDArray[np.float32],
+    scores: NDArray[np.float32],
+    learned: int,
+    templates: Templates,
+) -> Rows:
+    """Decisions of the plain contexts of a batch, keyed as these.  widths: (slots, 2) features and enabled arms."""
+    m = len(plain.row)
+    sizes = templates.places[:, HEAD_SIZE:].sum(axis=1) + 4 * widths[: len(templates.places), 0]
+    sizes += 8 * widths[: len(templates.places), 1] + _HEADS + len(_BEGIN)
+    out = np.empty(int(sizes[plain.slot].sum() + plain.id_size.sum()), np.uint8)
+    value_at, value_size = np.empty(m, np.int64), np.empty(m, np.int64)
+    write_decisions(
+        records.data, records.offsets, plain.row, plain.slot, plain.id_at, plain.id_size, plain.features,
+        widths.reshape(-1), choice, propensities, scores, learned, templates.data, templates.places,
+        out, value_at, value_size,
+    )  # fmt: skip
+    return Rows(records.data, records.key_at[plain.row], records.key_size[plain.row], out, value_at, value_size)

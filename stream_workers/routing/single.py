@@ -1,0 +1,246 @@
+"""Contexts decided as single objects: every kind of them, and what is wrong with those that cannot be.
+
+The path of what `contexts` does not read, and the reference for what it does.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas import topics, wire
+from schemas.errors import BadRecordError, Reason
+from schemas.events import MAX_EVENT_BYTES, Context, Decision
+
+from ..bandits.randomness import draws
+from ..learning.domain import DomainState
+from ..learning.processor import LearnerProcessor
+from ..runtime.stage import Dead, Emit, Record
+from .routes import awaited
+
+_decode = wire.DECODERS["contexts"].decode
+_encode = wire.encode
+
+
+class _Route:
+    """What stays the same for all decisions of a domain under one version of its specification."""
+
+    __slots__ = (
+        "arm_index",
+        "arms",
+        "awaited",
+        "enabled",
+        "enabled_names",
+        "key",
+        "row_bytes",
+        "salt",
+        "state",
+        "version",
+    )
+
+    def __init__(self, state: DomainState) -> None:
+        spec = state.spec
+        self.state = state
+        self.version = state.version
+        self.key = spec.tenant.encode()
+        self.salt = f"{spec.tenant}/{spec.domain}"
+        self.row_bytes = 4 * spec.features
+        self.arm_index = {arm.name: index for index, arm in enumerate(spec.arms)}
+        self.enabled = np.array([index for index, arm in enumerate(spec.arms) if arm.enabled], dtype=np.int64)
+        self.enabled_names = tuple(arm.name for arm in spec.arms if arm.enabled)
+        self.arms: Any = msgspec.Raw(_encode(self.enabled_names))
+        self.awaited: Any = msgspec.Raw(_encode(awaited(spec)))
+
+
+class SingleContexts:
+    """Decides contexts, or keeps them in dead-letters."""
+
+    def __init__(self, emit: Emit, dead: Dead, learner: LearnerProcessor) -> None:
+        self._emit = emit
+        self._dead = dead
+        self._learner = learner
+        self._routes: dict[tuple[str, str], _Route] = {}
+
+    def apply(self, topic: str, records: Sequence[Record]) -> None:
+        """Decide a batch of contexts."""
+        groups: dict[tuple[str, str], list[tuple[Record, Context]]] = {}
+        for record in records:
+            value = record.value
+            try:
+                context = _decode(value) if value is not None and len(value) <= MAX_EVENT_BYTES else None
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+                context = None
+            if context is None:
+                self._refuse(topic, record)
+                continue
+            name = (context.tenant, context.domain)
+            group = groups.get(name)
+            if group is None:
+                group = groups[name] = []
+            group.append((record, context))
+        for (tenant, domain), group in groups.items():
+            self._decide(topic, tenant, domain, group)
+
+    def _refuse(self, topic: str, record: Record) -> None:
+        """Find out what is wrong with a record, and keep it."""
+        try:
+            wire.decode(topic, record.value)
+        except BadRecordError as error:
+            self._dead(topic, record, error)
+
+    def _route(self, tenant: str, domain: str) -> _Route | None:
+        state = self._learner.domain(tenant, domain)
+        if state is None:
+            return None
+        route = self._routes.get((tenant, domain))
+        if route is None or route.state is not state or route.version != state.version:
+            route = self._routes[tenant, domain] = _Route(state)
+        return route
+
+    def _decide(self, topic: str, tenant: str, domain: str, group: list[tuple[Record, Context]]) -> None:
+        route = self._route(tenant, domain)
+        if route is None:
+            error = BadRecordError(
+                Reason.UNKNOWN_DOMAIN,
+                f"tenant {tenant!r} has no domain {domain!r}: declare it with `croupier domains apply`",
+            )
+            for record, _ in group:
+                self._dead(topic, record, error)
+            return
+        accepted: list[tuple[Record, Context]] = []
+        restricted: list[tuple[Record, Context]] = []
+        for pair in group:
+            record, context = pair
+            if len(context.features) != route.row_bytes or record.key != route.key:
+                self._dead(topic, record, _unfit(route, record, context))
+            elif context.eligible is None:
+                accepted.append(pair)
+            else:
+                restricted.append(pair)
+        if accepted:
+            self._choose(topic, route, accepted, None)
+        if restricted:
+            self._choose_restricted(topic, route, restricted)
+
+    def _choose_restricted(self, topic: str, route: _Route, group: list[tuple[Record, Context]]) -> None:
+        """Contexts that name the arms they can use."""
+        enabled = set(route.enabled.tolist())
+        kept: list[tuple[Record, Context]] = []
+        rows: list[list[int]] = []
+        for record, context in group:
+            names = context.eligible or ()
+            unknown = [name for name in names if name not in route.arm_index]
+            usable = sorted({route.arm_index[name] for name in names if name in route.arm_index} & enabled)
+            if unknown:
+                self._dead(
+                    topic, record,
+                    BadRecordError(
+                        Reason.UNKNOWN_ARM, f"{unknown[0]!r} is no arm of {route.salt}: {', '.join(route.arm_index)}"
+                    ),
+                )  # fmt: skip
+            elif not usable:
+                self._dead(
+                    topic, record,
+                    BadRecordError(Reason.NO_ELIGIBLE_ARM, f"of {', '.join(names)} none is enabled in {route.salt}"),
+                )  # fmt: skip
+            else:
+                kept.append((record, context))
+                rows.append(usable)
+        if kept:
+            mask = np.zeros((len(kept), len(route.arm_index)), dtype=np.bool_)
+            for index, usable in enumerate(rows):
+                mask[index, usable] = True
+            self._choose(topic, route, kept, mask)
+
+    def _choose(
+        self, topic: str, route: _Route, group: list[tuple[Record, Context]], mask: NDArray[np.bool_] | None
+    ) -> None:
+        features = np.frombuffer(b"".join([context.features for _, context in group]), dtype="<f4")
+        features = features.reshape(len(group), -1) if route.row_bytes else features.reshape(len(group), 0)
+        if not np.isfinite(features).all():
+            finite = np.isfinite(features).all(axis=1)
+            for (record, _), fine in zip(group, finite, strict=True):
+                if not fine:
+                    self._dead(
+                        topic, record, BadRecordError(Reason.FEATURES_NOT_FINITE, "a feature is NaN or infinite")
+                    )
+            group = [pair for pair, fine in zip(group, finite, strict=True) if fine]
+            if not group:
+                return
+            features = np.ascontiguousarray(features[finite])
+            mask = None if mask is None else mask[finite]
+        choices = route.state.decide(features, mask, draws([context.id for _, context in group], route.salt))
+        if mask is None:
+            self._emit_all(route, group, choices.arm, choices.propensities, choices.scores)
+        else:
+            self._emit_each(route, group, mask, choices.arm, choices.propensities, choices.scores)
+
+    def _emit_all(
+        self,
+        route: _Route,
+        group: list[tuple[Record, Context]],
+        arms: NDArray[np.int64],
+        propensities: NDArray[np.float32],
+        scores: NDArray[np.float32],
+    ) -> None:
+        """All enabled arms were eligible: whole columns, cut into rows of bytes."""
+        enabled = route.enabled
+        width = 4 * len(enabled)
+        choice = np.searchsorted(enabled, arms).tolist()
+        p = np.ascontiguousarray(propensities[:, enabled], dtype="<f4").tobytes()
+        s = np.ascontiguousarray(scores[:, enabled], dtype="<f4").tobytes()
+        spec, learned, emit, key = route.state.spec, self._learner.applied, self._emit, route.key
+        tenant, domain, policy, horizon = spec.tenant, spec.domain, spec.champion.name, spec.horizon_ms
+        raw, awaited_raw, version = route.arms, route.awaited, route.version
+        at = 0
+        for (record, context), chosen in zip(group, choice, strict=True):
+            until = at + width
+            emit(
+                topics.DECISIONS.name,
+                key,
+                _encode(
+                    Decision(
+                        context.id, tenant, domain, raw, chosen, p[at:until], s[at:until], context.features,
+                        policy, version, learned, horizon, awaited_raw, record.offset,
+                    )
+                ),
+            )  # fmt: skip
+            at = until
+
+    def _emit_each(
+        self,
+        route: _Route,
+        group: list[tuple[Record, Context]],
+        mask: NDArray[np.bool_],
+        arms: NDArray[np.int64],
+        propensities: NDArray[np.float32],
+        scores: NDArray[np.float32],
+    ) -> None:
+        """Each context has eligible arms of its own."""
+        spec = route.state.spec
+        names = [arm.name for arm in spec.arms]
+        for index, (record, context) in enumerate(group):
+            eligible = np.flatnonzero(mask[index])
+            decision = Decision(
+                context.id, spec.tenant, spec.domain, tuple(names[i] for i in eligible),
+                int(np.searchsorted(eligible, arms[index])),
+                np.ascontiguousarray(propensities[index, eligible], dtype="<f4").tobytes(),
+                np.ascontiguousarray(scores[index, eligible], dtype="<f4").tobytes(),
+                context.features, spec.champion.name, route.version, self._learner.applied, spec.horizon_ms,
+                route.awaited, record.offset,
+            )  # fmt: skip
+            self._emit(topics.DECISIONS.name, route.key, _encode(decision))
+
+
+def _unfit(route: _Route, record: Record, context: Context) -> BadRecordError:
+    if record.key != route.key:
+        return BadRecordError(
+            Reason.WRONG_KEY, f"the record's key is {record.key!r}; it must be the tenant, {context.tenant!r}"
+        )
+    return BadRecordError(
+        Reason.FEATURES_LENGTH,
+        f"{len(context.features)} bytes of features; {route.salt} declares {route.row_bytes // 4} features: "
+        f"{route.row_bytes} bytes of little-endian float32",
+    )
