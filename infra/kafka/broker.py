@@ -3,7 +3,7 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +14,7 @@ from schemas.errors import BrokerUnavailableError
 from . import container, probe
 from .local import LocalBroker
 from .progress import Progress, to_stderr
+from .settings import Listener
 
 VARIABLE = "KAFKA_BOOTSTRAP_SERVERS"
 How = Literal["environment", "docker", "local"]
@@ -71,12 +72,14 @@ def start_broker(
     port: int | None = None,
     how: Literal["auto", "local", "docker"] = "auto",
     progress: Progress = to_stderr,
+    listeners: Sequence[Listener] = (),
     environment: Mapping[str, str] = os.environ,
 ) -> RunningBroker:
     """A Kafka that answers, found or started; `progress` hears every step.
 
     data_dir: keeps the data between runs (None: a temporary directory, removed at stop).  port: on 127.0.0.1 (None: a
-    free one).  Both are for a broker started here.  BrokerUnavailableError: none can be had, and what to do.
+    free one).  listeners: further ports.  All three are for a broker started here.  BrokerUnavailableError: none can be
+    had, and what to do.
     """
     servers = environment.get(VARIABLE, "").strip()
     if how == "auto" and servers:
@@ -85,7 +88,7 @@ def start_broker(
         return _from_docker(port, data_dir, progress)
     if how == "auto":
         progress(f"{VARIABLE} is not set and no Docker engine answers: starting Kafka on this machine's JVM")
-    return _from_jvm(data_dir, port, progress)
+    return _from_jvm(data_dir, port, progress, listeners)
 
 
 def _from_environment(servers: str, progress: Progress) -> RunningBroker:
@@ -117,12 +120,14 @@ def _from_docker(port: int | None, data_dir: Path | None, progress: Progress) ->
     return RunningBroker(running.bootstrap_servers, "docker", _close=running.stop)
 
 
-def _from_jvm(data_dir: Path | None, port: int | None, progress: Progress) -> RunningBroker:
+def _from_jvm(
+    data_dir: Path | None, port: int | None, progress: Progress, listeners: Sequence[Listener]
+) -> RunningBroker:
     temporary = data_dir is None
     directory = (
         Path(tempfile.mkdtemp(prefix="croupier-kafka-")) if data_dir is None else data_dir.expanduser().resolve()
     )
-    local = LocalBroker(directory, port, progress, temporary=temporary)
+    local = LocalBroker(directory, port, progress, temporary=temporary, listeners=listeners)
 
     def close() -> None:
         local.stop()

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
@@ -19,7 +20,7 @@ from schemas.errors import BrokerUnavailableError
 from . import ports, probe
 from .distribution import KAFKA_VERSION, ensure_jars
 from .progress import Progress
-from .settings import render, server_properties
+from .settings import Listener, render, server_properties
 
 _LIFELINE = Path(__file__).with_name("lifeline.py")
 START_TIMEOUT_SECONDS = 90.0
@@ -49,8 +50,17 @@ class LocalBroker:
     last start; the one before is `server.log.1`).  `temporary`: `data_dir` is removed by the lifeline if we die.
     """
 
-    def __init__(self, data_dir: Path, port: int | None, progress: Progress, *, temporary: bool) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        port: int | None,
+        progress: Progress,
+        *,
+        temporary: bool,
+        listeners: Sequence[Listener] = (),
+    ) -> None:
         self.data_dir = data_dir
+        self._listeners = listeners
         self.port = port
         self.pid: int | None = None
         self._chosen = port is not None
@@ -78,7 +88,7 @@ class LocalBroker:
 
     def _start_locked(self, java: Path, classpath: str, lock: IO[str]) -> None:
         if self.port is None or not (self._chosen or self._served):
-            self.port = ports.free_port()
+            self.port = self._free_port()
         elif not ports.is_free(self.port):
             raise BrokerUnavailableError(
                 f"Port {self.port} on 127.0.0.1 is taken by another program. Choose another port, stop that program "
@@ -86,8 +96,9 @@ class LocalBroker:
             )
         properties = self.data_dir / "server.properties"
         log_directory = self.data_dir / "kafka"
-        controller_port = ports.free_port(excluding=self.port)
-        properties.write_text(render(server_properties(log_directory, self.port, controller_port)))
+        controller_port = self._free_port()
+        settings = server_properties(log_directory, self.port, controller_port, self._listeners)
+        properties.write_text(render(settings))
         if not (log_directory / "meta.properties").exists():
             self._format(java, classpath, log_directory)
         began = time.monotonic()
@@ -99,6 +110,12 @@ class LocalBroker:
             f"Kafka {KAFKA_VERSION} serves on 127.0.0.1:{self.port} after {time.monotonic() - began:.1f} s "
             f"(process {self.pid}, data in {self.data_dir})"
         )
+
+    def _free_port(self) -> int:
+        taken = {self.port, *(each.port for each in self._listeners)}
+        while (port := ports.free_port()) in taken:
+            pass
+        return port
 
     def stop(self) -> None:
         """Stop cleanly and wait until the process is gone; nothing happens when it is not running."""

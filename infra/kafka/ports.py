@@ -24,10 +24,10 @@ def is_free(port: int) -> bool:
     return True
 
 
-def free_port(*, excluding: int | None = None) -> int:
+def free_port() -> int:
     """A port that is free now, at random so that processes starting together rarely choose the same."""
     for _ in range(_TRIES):
         port = random.SystemRandom().choice(_RANGE)
-        if port != excluding and is_free(port):
+        if is_free(port):
             return port
     raise OSError(errno.EADDRINUSE, f"no free port found between {_RANGE.start} and {_RANGE.stop} in {_TRIES} tries")

@@ -1,6 +1,7 @@
 """The settings of a broker started here: one node that is broker and controller."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from schemas.topics import ALL
@@ -40,13 +41,33 @@ SINGLE_NODE: Mapping[str, str] = {
 }
 
 
-def server_properties(log_directory: Path, port: int, controller_port: int) -> dict[str, str]:
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A further port of the broker; who comes to it is told to go on to `advertised_port`, say of a proxy."""
+
+    name: str  # capital letters and digits
+    port: int
+    advertised_port: int
+
+
+def server_properties(
+    log_directory: Path, port: int, controller_port: int, listeners: Sequence[Listener] = ()
+) -> dict[str, str]:
     """The settings of a broker that listens on 127.0.0.1:`port` and keeps its data in `log_directory`."""
+    protocols = SINGLE_NODE["listener.security.protocol.map"]
+    listens = f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}"
+    advertised = f"PLAINTEXT://127.0.0.1:{port}"
+    for each in listeners:
+        protocols += f",{each.name}:PLAINTEXT"
+        listens += f",{each.name}://127.0.0.1:{each.port}"
+        advertised += f",{each.name}://127.0.0.1:{each.advertised_port}"
     return {
         **SINGLE_NODE,
+        "listener.security.protocol.map": protocols,
+        "inter.broker.listener.name": "PLAINTEXT",
         "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
-        "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
-        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
+        "listeners": listens,
+        "advertised.listeners": advertised,
         "log.dirs": str(log_directory),
     }
 
