@@ -404,7 +404,8 @@ class StatefulApp:
         log.info(
             "partitions ready", partitions=numbers, generation=generation,
             changelog_records=self.recovery.progress.read,
-            changelog_bytes=self.recovery.progress.bytes, seconds=round(time.monotonic() - begun, 3),
+            changelog_bytes=self.recovery.progress.bytes, read_seconds=self.recovery.progress.read_seconds,
+            seconds=round(time.monotonic() - begun, 3),
         )  # fmt: skip
 
     # --- standing still -----------------------------------------------------------------------------------------

@@ -105,7 +105,7 @@ def is_control(key: bytes) -> bool:
 class Applied:
     """What the last fed records made certain: to be written to the local store as one."""
 
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[tuple[bytes, bytes | None]] = field(default_factory=list)
     positions: dict[str, int] | None = None  # None: not known yet, a later control record will say
     next_offset: int = 0  # reading may start here the next time
     rank: tuple[int, int] = (-1, -1)  # of who wrote it
@@ -125,9 +125,12 @@ class Replay:
     rank: tuple[int, int] = (-1, -1)
     #: Keys that records which do not count have touched, with the first such offset.
     shadowed: dict[bytes, int] = field(default_factory=dict)
+    bytes_fed: int = field(default=0, compare=False)  # keys and values, by feed_all
     _writer: int | None = None
     _sequence: int = -1
-    _pending: list[tuple[int, Entry]] = field(default_factory=list)
+    #: Plain tuples: there are millions, and the garbage collector lets go of them.
+    _pending: list[tuple[bytes, bytes | None]] = field(default_factory=list)
+    _offsets: list[int] = field(default_factory=list)  # of the pending entries
 
     def feed(self, offset: int, key: bytes, value: bytes | None, stamp: Stamp) -> Applied | None:
         """The next record; what became certain by it, if anything."""
@@ -141,11 +144,11 @@ class Replay:
         elif stamp.sequence > self._sequence:
             # The writer went on, so what is pending was acknowledged to it as a whole.
             if self._pending:
-                done = Applied([entry for _, entry in self._pending], None, self._resume_at(offset), self.rank)
-                self._pending.clear()
+                done = Applied(self._take_pending(), None, self._resume_at(offset), self.rank)
             self._sequence = stamp.sequence
         if not is_control(key):
-            self._pending.append((offset, Entry(key, value)))
+            self._pending.append((key, value))
+            self._offsets.append(offset)
             return done
         if value is None:
             return done
@@ -155,35 +158,45 @@ class Replay:
                 f"a checkpoint of format {control.format} at offset {offset}; this version reads up to {FORMAT}: "
                 "run the version that wrote it, or a newer one"
             )
-        entries = done.entries if done else []
-        entries.extend(entry for _, entry in self._pending)
-        self._pending.clear()
+        entries = self._take_pending()
+        if done:
+            entries = done.entries + entries
         return Applied(entries, control.positions or None, self._resume_at(offset + 1), self.rank)
 
-    def feed_all(self, records: Iterable[Any]) -> Applied | None:
-        """Feed many records; what became certain by them, as one.
+    def feed_all(self, records: Iterable[Any], begin: int, end: int) -> Applied | None:
+        """Feed the records with offsets in [begin, end); what became certain by them, as one.
 
         records: with offset, key, value and headers.  The same as `feed` for each: what it returned, one after the
         other.  Nearly all records have the stamp of the one before and are no control records: those only join the
         pending ones, and a stamp is read again only where its bytes differ.
         """
-        pending = self._pending
+        pend, pend_offset = self._pending.append, self._offsets.append
         whole: Applied | None = None
         headers: Sequence[tuple[str, bytes]] | None = None  # of the record before
         stamp = Stamp(-1, -1, 0, 0)
         goes_on = False  # the record before was its owner's latest checkpoint's: one like it joins it
+        size = 0
         for record in records:
-            key = record.key
+            offset = record.offset
+            if not begin <= offset < end:
+                continue
+            key, value = record.key, record.value
+            size += len(key)
+            if value is not None:
+                size += len(value)
             if record.headers != headers:
                 headers = record.headers
                 stamp = stamp_of(headers)
             elif goes_on and not key.startswith(_CONTROL):
-                pending.append((record.offset, Entry(key, record.value)))
+                pend((key, value))
+                pend_offset(offset)
                 continue
-            done = self.feed(record.offset, key, record.value, stamp)
+            done = self.feed(offset, key, value, stamp)
+            pend, pend_offset = self._pending.append, self._offsets.append
             goes_on = (stamp.rank, stamp.writer, stamp.sequence) == (self.rank, self._writer, self._sequence)
             if done is not None:
                 whole = done if whole is None else whole.then(done)
+        self.bytes_fed += size
         return whole
 
     def end(self) -> None:
@@ -196,9 +209,13 @@ class Replay:
         return self.next_offset
 
     def _drop_pending(self) -> None:
-        for offset, entry in self._pending:
-            self._shadow(offset, entry.key)
-        self._pending.clear()
+        offsets = self._offsets
+        for offset, (key, _) in zip(offsets, self._take_pending(), strict=True):
+            self._shadow(offset, key)
+
+    def _take_pending(self) -> list[tuple[bytes, bytes | None]]:
+        taken, self._pending, self._offsets = self._pending, [], []
+        return taken
 
     def _shadow(self, offset: int, key: bytes) -> None:
         if not is_control(key):

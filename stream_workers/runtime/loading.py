@@ -28,22 +28,23 @@ class Loading:
         self.replay = Replay(meta.next_offset, (meta.era, meta.generation))
         self.begin = self.at = meta.next_offset
         self.end = end
-        self.bytes = 0
         self._store = store
         self._sure: Applied | None = None
-        self._unwritten = 0
+        self._written = 0  # of the bytes read
+
+    @property
+    def bytes(self) -> int:
+        """Of keys and values read."""
+        return self.replay.bytes_fed
 
     def take(self, batches: Iterable[Any]) -> None:
         """The next batches fetched."""
         for batch in batches:
-            size = sum(map(_size, records := [record for record in batch if self.at <= record.offset < self.end]))
-            sure = self.replay.feed_all(records)
+            sure = self.replay.feed_all(batch, self.at, self.end)
             self.at = max(self.at, min(batch.next_offset, self.end))
-            self.bytes += size
-            self._unwritten += size
             if sure is not None:
                 self._sure = sure if self._sure is None else self._sure.then(sure)
-                if self._unwritten >= _CHUNK_BYTES:
+                if self.bytes - self._written >= _CHUNK_BYTES:
                     self._write()
 
     def finish(self) -> None:
@@ -53,14 +54,10 @@ class Loading:
         self._store.settle()
 
     def _write(self) -> None:
-        sure, size = self._sure, self._unwritten
-        self._sure, self._unwritten = None, 0
+        sure, size = self._sure, self.bytes - self._written
+        self._sure, self._written = None, self.bytes
         if sure is None:
             return
         positions = self._store.meta.positions if sure.positions is None else sure.positions
         write = self._store.write if size < _LOGGED_BYTES and not self._store.loading else self._store.load
         write(dict(sure.entries).items(), Meta(sure.next_offset, *sure.rank, positions, time()))
-
-
-def _size(record: Any) -> int:
-    return len(record.key) + len(record.value or b"")

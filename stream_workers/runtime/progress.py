@@ -24,6 +24,12 @@ class Progress:
     loadings: dict[TopicPartition, Loading] = field(default_factory=dict)
     begun: float = field(default_factory=time.monotonic)
 
+    read_seconds: float | None = None  # it took to read; claiming and indexing come after it
+
+    def all_read(self) -> None:
+        """The tables are what the changelogs were."""
+        self.read_seconds = round(time.monotonic() - self.begun, 3)
+
     @property
     def read(self) -> int:
         """Records."""

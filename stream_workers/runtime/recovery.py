@@ -112,6 +112,7 @@ class Recovery:
         still_ours: Callable[[], bool],
     ) -> list[OwnedPartition] | None:
         await self._load(stateful, numbers, stores)
+        self.progress.all_read()
         self._reached("recovery-read")
         if not still_ours():
             return None

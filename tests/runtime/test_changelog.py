@@ -87,7 +87,8 @@ def read(log: Log, table: Table, until: int | None = None, replay: Replay | None
     rng, left = random.Random(log.end), records
     while left:
         part = rng.randint(1, 8)
-        sure = at_once.feed_all(left[:part])
+        begin = left[0].offset  # what lies outside is passed over
+        sure = at_once.feed_all(records, begin, left[part].offset if part < len(left) else log.end)
         if sure is not None:
             copy.write(dict(sure.entries).items(), sure.positions, sure.next_offset, sure.rank)
         left = left[part:]
