@@ -32,7 +32,8 @@ def worker_stages(*, early_ms: int = EARLY_MS, remember_ms: int = REMEMBER_MS) -
         return LearnerProcessor(work.partition, work.state, work.emit, work.dead)
 
     def router(work: Workspace) -> RouterProcessor:
-        return RouterProcessor(work.partition, work.emit, work.dead, cast("LearnerProcessor", work.peers["learner"]))
+        learner = cast("LearnerProcessor", work.peers["learner"])
+        return RouterProcessor(work.partition, work.emit, work.dead, learner, work.emit_rows)
 
     return [
         Stage("joiner", (topics.DECISIONS.name, topics.REWARDS.name), joiner, changelog=topics.JOINER_STATE.name),
