@@ -14,7 +14,8 @@ from infra.domains.file import read_domains
 from infra.domains.publish import apply_specs
 from infra.local import Deployment, deployment, local_broker
 from infra.traffic import Hindsight, hindsight, recordings_for
-from infra.verify.verify import Audit, audit
+from infra.verify.verdict import Verdict
+from infra.verify.verify import verify
 from producers.replay.feedback import FeedbackPlan
 from producers.replay.player import play
 from producers.replay.recording import Recording
@@ -24,6 +25,7 @@ from schemas.domains import DomainSpec
 #: Rewards for decisions that never were are given up after this, and a worker that died is missed after that.
 EARLY_MS = 5_000
 SESSION_SECONDS = 10.0
+SETTLING_SECONDS = 30.0
 _KILL_AT = 0.4
 
 Say = Callable[[str], None]
@@ -56,7 +58,7 @@ class DemoResult:
     """What the demo shows."""
 
     rows: Sequence[Row]
-    audit: Audit
+    verdict: Verdict
     killed: bool
     restarts: int
     seconds: float
@@ -64,15 +66,15 @@ class DemoResult:
     def as_json(self) -> dict[str, Any]:
         """The figures under stable names."""
         return {
-            "contexts": self.audit.contexts,
-            "decisions": self.audit.decisions,
-            "outcomes": self.audit.outcomes,
-            "decisions_lost": self.audit.decisions_lost,
-            "outcomes_doubled": self.audit.outcomes_doubled,
-            "outcomes_missing": self.audit.outcomes_missing,
-            "outcomes_wrong": self.audit.outcomes_wrong,
-            "outcomes_repeated": self.audit.outcomes_repeated,
-            "dead_letters": sum(self.audit.dead_letters.values()),
+            "contexts": self.verdict.contexts,
+            "decisions": self.verdict.decisions,
+            "outcomes": self.verdict.outcomes,
+            "decisions_lost": self.verdict.decisions_lost,
+            "outcomes_doubled": self.verdict.outcomes_doubled,
+            "outcomes_missing": self.verdict.outcomes_missing,
+            "outcomes_wrong": self.verdict.outcomes_wrong,
+            "outcomes_repeated": self.verdict.outcomes_repeated,
+            "dead_letters": sum(self.verdict.dead_letters.values()),
             "killed": self.killed,
             "restarts": self.restarts,
             "seconds": round(self.seconds, 1),
@@ -123,10 +125,12 @@ async def run_demo(
             say("waiting for the last feedback and horizons")
             await running.settled()
             say("reading the topics back with an independent reader")
-            audited = await audit(broker.bootstrap_servers, prefix=prefix, early_ms=EARLY_MS)
+            verdict = await verify(
+                broker.bootstrap_servers, prefix=prefix, early_ms=EARLY_MS, settled=True, wait_s=SETTLING_SECONDS
+            )
             restarts = running.supervisor.restarts
-    rows = [_row(spec, recording, report, audited) for spec, recording in _pairs(specs, recordings)]
-    return DemoResult(rows, audited, kill, restarts, time.monotonic() - begun)
+    rows = [_row(spec, recording, report, verdict) for spec, recording in _pairs(specs, recordings)]
+    return DemoResult(rows, verdict, kill, restarts, time.monotonic() - begun)
 
 
 async def _play(
@@ -163,8 +167,8 @@ def _pairs(specs: Sequence[DomainSpec], recordings: Sequence[Recording]) -> list
     return [(by_name[recording.tenant, recording.domain], recording) for recording in recordings]
 
 
-def _row(spec: DomainSpec, recording: Recording, report: PlayReport, audited: Audit) -> Row:
-    found = next(each for each in audited.tenants if (each.tenant, each.domain) == (spec.tenant, spec.domain))
+def _row(spec: DomainSpec, recording: Recording, report: PlayReport, verdict: Verdict) -> Row:
+    found = next(each for each in verdict.tenants if (each.tenant, each.domain) == (spec.tenant, spec.domain))
     return Row(
         tenant=spec.tenant,
         domain=spec.domain,
@@ -178,7 +182,7 @@ def _row(spec: DomainSpec, recording: Recording, report: PlayReport, audited: Au
         joined=found.rewards["joined"],
         late=found.rewards["late"],
         duplicate=found.rewards["duplicate"],
-        orphan=audited.orphans.get(spec.tenant, 0),
+        orphan=verdict.orphans.get(spec.tenant, 0),
         decisions_lost=found.decisions_lost,
-        dead_letters=audited.dead_letters_of.get(spec.tenant, 0),
+        dead_letters=verdict.dead_letters_of.get(spec.tenant, 0),
     )

@@ -59,9 +59,9 @@ def demo(
         print_json(result.as_json())
     else:
         _print(result, console)
-    for problem in result.audit.problems:
+    for problem in result.verdict.problems:
         complain(problem)
-    if not result.audit.ok:
+    if not result.verdict.ok:
         raise typer.Exit(Exit.WRONG)
 
 
@@ -98,7 +98,7 @@ def _print(result: "DemoResult", console: Console) -> None:
         style="dim",
     )
     console.print(flow)
-    a = result.audit
+    a = result.verdict
     console.print(
         f"{a.contexts} contexts, {a.decisions} decisions, {a.outcomes} outcomes: "
         f"[bold]{a.decisions_lost} decisions lost, {a.outcomes_doubled} outcomes doubled[/], "

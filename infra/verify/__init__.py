@@ -1,6 +1,8 @@
-"""Reads a deployment's topics from outside and proves, or disproves, what DESIGN's invariants promise.
+"""Reads a deployment's topics from outside and proves, or refutes, what DESIGN's invariants promise.
 
-Start with `audit` (one call, one `Audit`), then `partition` (what is computed for one partition, without Kafka) and
-`join` (the rules by which rewards belong to decisions, written a second time: nothing here uses the joiner's code, so
-that an error there cannot hide itself).  `learner` compares learned state with an offline replay of its log.
+Start with `verify` (one call, one `Verdict`), then `cut` (what is read, so that it is consistent while everything
+runs) and `partition` (what is checked in one partition, without Kafka).  `join` has the rules by which rewards belong
+to decisions and `kpis` the aggregates, written a second time: nothing there uses the joiner's or analytics' code, so
+that an error there cannot hide itself.  `replays` compares state with an offline replay of its log, `joiner` the
+joiner's state with the logs, and `retained` says what can still be proven when a log has lost its beginning.
 """

@@ -2,6 +2,7 @@
 
 import math
 import struct
+from typing import NamedTuple
 
 from schemas.domains import DomainSpec
 from schemas.events import Decision
@@ -12,23 +13,48 @@ SUM_TOLERANCE = 1e-5
 _FLOOR_TOLERANCE = 1e-6
 
 
-def propensities_problem(decision: Decision, spec: DomainSpec | None) -> str | None:
-    """What is wrong, or None.  spec: of the version that decided; None when it is not known (no floor is checked)."""
+class Lowest(NamedTuple):
+    """The least probable arm of a decision, as a share of the uniform probability."""
+
+    share: float
+    arm: str
+    propensity: float
+    arms: int
+    offset: int
+
+
+def propensities_problem(decision: Decision) -> str | None:
+    """What is wrong whatever the specification, or None."""
     K = len(decision.arms)
     if len(decision.propensities) != 4 * K:
         return f"{len(decision.propensities)} bytes of propensities for {K} arms; {4 * K} are expected"
     if decision.choice >= K:
         return f"the choice is arm {decision.choice} of {K}"
-    values = struct.unpack(f"<{K}f", decision.propensities)
+    values = _unpacked(decision)
     total = math.fsum(values) if all(map(math.isfinite, values)) else math.nan
     if not abs(total - 1.0) <= SUM_TOLERANCE:
         return f"propensities sum to {total!r}; 1 is expected"
     if values[decision.choice] <= 0.0 or min(values) < 0.0:
         return f"propensities {values}; none may be negative, and the chosen arm's must be above 0"
-    if spec is not None:
-        floor = spec.exploration_minimum / K
-        lowest = min(values)
-        if lowest < floor * (1.0 - _FLOOR_TOLERANCE):
-            arm = decision.arms[values.index(lowest)]
-            return f"arm {arm!r} has propensity {lowest!r}; version {decision.spec} keeps each at {floor!r} or above"
     return None
+
+
+def lowest(decision: Decision, offset: int) -> Lowest:
+    """Of a decision without a `propensities_problem`, what a floor is compared with."""
+    values = _unpacked(decision)
+    least = min(values)
+    return Lowest(least * len(values), decision.arms[values.index(least)], least, len(values), offset)
+
+
+def floor_problem(found: Lowest, version: int, spec: DomainSpec) -> str | None:
+    """Whether a probability is below the floor of the version that decided."""
+    floor = spec.exploration_minimum / found.arms
+    if found.propensity < floor * (1.0 - _FLOOR_TOLERANCE):
+        return (
+            f"arm {found.arm!r} has propensity {found.propensity!r}; version {version} keeps each at {floor!r} or above"
+        )
+    return None
+
+
+def _unpacked(decision: Decision) -> tuple[float, ...]:
+    return struct.unpack(f"<{len(decision.arms)}f", decision.propensities)

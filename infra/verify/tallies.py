@@ -1,4 +1,4 @@
-"""What an audit counts for one tenant's domain."""
+"""What is counted for one tenant's domain."""
 
 from array import array
 from collections import Counter
@@ -14,7 +14,7 @@ from .join import KINDS
 
 
 @dataclass(frozen=True, slots=True)
-class TenantDomainAudit:
+class TenantDomainFigures:
     """One tenant's domain, as the log shows it.  Means are None when nothing of the kind was observed."""
 
     tenant: str
@@ -57,7 +57,7 @@ class _Mean:
 
 @dataclass(slots=True)
 class Tally:
-    """Sums that lead to a `TenantDomainAudit`; 8 bytes for each decision, the rest constant."""
+    """Sums that lead to a `TenantDomainFigures`; 8 bytes for each decision, the rest constant."""
 
     interactions: int = 0
     ended: Counter[str] = field(default_factory=Counter)
@@ -96,10 +96,10 @@ class Tally:
         self.arms.update(other.arms)
         self.rewards.update(other.rewards)
 
-    def audited(self, tenant: str, domain: str) -> TenantDomainAudit:
+    def figures(self, tenant: str, domain: str) -> TenantDomainFigures:
         """The figures."""
         p50, p99 = np.percentile(self.latencies_ms, (50, 99)) if self.latencies_ms else (None, None)
-        return TenantDomainAudit(
+        return TenantDomainFigures(
             tenant,
             domain,
             interactions=self.interactions,

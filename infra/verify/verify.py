@@ -1,161 +1,248 @@
-"""One call that reads a deployment's topics from their beginning and says what is true of them."""
+"""One call that reads a deployment's topics from outside and proves, or refutes, what DESIGN's invariants promise."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
 
 from schemas import topics, wire
-from schemas.errors import BadRecordError
-from schemas.events import SpecChange
+from schemas.errors import BadRecordError, CroupierError
+from schemas.events import Decision, Outcome, SpecChange
 from schemas.joining import EARLY_MS, REMEMBER_MS
+from stream_workers.joining.entries import Open, decode_entry
 
 from ..kafka.topics import check_topics
-from .findings import Fault, Findings, at
-from .join import KINDS
-from .partition import READING_ORDER, PartitionAudit, PartitionReading
+from ..reading.log import Log
+from .covered import Covered
+from .cut import Cut, take_cut
+from .findings import Fault, Findings, Pending, Place
+from .homes import Homes
+from .joiner import JoinerCheck
+from .kpis import KpiCheck
+from .partition import CONTEXTS, DECISIONS, OUTCOMES, READING_ORDER, PartitionFigures, PartitionReading
+from .replays import ReplayCheck
+from .settling import wait_settled
 from .specifications import Name
-from .tallies import TenantDomainAudit
-from .topic_log import Range, TopicLog, open_log
-
-_CAPTURE_ORDER = tuple(
-    topic.name for topic in (topics.DEAD_LETTERS, topics.OUTCOMES, topics.REWARDS, topics.DECISIONS, topics.CONTEXTS)
-)
+from .state import ChangelogState
+from .table import MEMORY_BYTES, Tables
+from .verdict import Verdict, verdict
 
 #: Called with the records read so far and those to read.
 Progress = Callable[[int, int], None]
 
-
-@dataclass(frozen=True, slots=True)
-class Audit:
-    """A deployment, as its log shows it."""
-
-    contexts: int  # distinct tenant and id, well-formed
-    decisions: int  # that count
-    duplicate_decisions: int
-    decisions_lost: int  # contexts with neither a decision nor a dead letter
-    decisions_unasked: int  # decision records of which there is no context
-    outcomes: int  # that count: distinct ordinals
-    outcomes_repeated: int  # the same bytes again: harmless
-    outcomes_doubled: int  # decisions with two outcomes that differ in ordinal or content
-    outcomes_missing: int  # decisions that have ended, without an outcome that counts
-    outcomes_wrong: int  # outcomes that are not what the audit's own join says
-    propensity_violations: int
-    records_vanished: int  # decisions, rewards and outcomes that cannot be handled, without a dead letter
-    dead_letters_wrong: int  # they name a record that is not there, or hold another
-    dead_letters: dict[str, int]  # distinct refusals by reason
-    dead_letters_of: dict[str, int]  # the same by tenant, as the records' keys say
-    dead_letters_repeated: int
-    rewards: dict[str, int]  # joined, duplicate, surplus, late, orphan; early: how many came before their decision
-    orphans: dict[str, int]  # rewards of no decision, by tenant
-    bad: dict[str, int]  # by topic: undecodable, or not of the tenant in the key
-    tenants: list[TenantDomainAudit]  # in order of tenant and domain
-    problems: list[str]  # every kind of fault, with up to 10 examples: topic, partition, offset, found and expected
-    records: int  # read
-
-    @property
-    def ok(self) -> bool:
-        """Nothing is wrong."""
-        return not self.problems
+_CHANGELOGS = (
+    ("learner", topics.LEARNER_STATE.name, Fault.LEARNER_STATE),
+    ("analytics", topics.ANALYTICS_STATE.name, Fault.ANALYTICS_STATE),
+    ("joiner", topics.JOINER_STATE.name, Fault.JOINER_STATE),
+)
 
 
-async def audit(
+async def verify(
     bootstrap_servers: str,
     *,
     prefix: str = "",
     early_ms: int = EARLY_MS,
     remember_ms: int = REMEMBER_MS,
+    settled: bool = False,
+    wait_s: float = 0.0,
+    directory: Path | None = None,
+    memory_bytes: int = MEMORY_BYTES,
     progress: Progress | None = None,
-) -> Audit:
-    """Audit the deployment of `prefix`: all that is in its topics now, one partition number after another.
+) -> Verdict:
+    """Examine the deployment of `prefix`, running or not: all that is in its topics now.
 
-    What workers have not handled yet is lost or missing to a reader from outside, so let the deployment come to rest
-    first.  early_ms, remember_ms: as the workers have them.  Memory is that of one partition's decisions.
-    TopicsMismatchError when the topics are not as `schemas.topics` says, BrokerUnavailableError without Kafka.
+    early_ms, remember_ms: as the workers have them.  settled: nothing may be pending; wait_s: first wait so many
+    seconds for that.  directory, memory_bytes: where, and from what size on, each of the tables of one partition goes
+    to disk.
+    TopicsMismatchError when the topics are not as `schemas.topics` says, BrokerUnavailableError without Kafka,
+    CroupierError when retention takes records while they are read.
     """
+    begun = time.monotonic()
     partitions = await check_topics(bootstrap_servers, prefix=prefix)
-    async with open_log(bootstrap_servers) as log:
-        # Effects before their causes: whatever an outcome or a dead letter was made of is then within what is read.
-        ranges: dict[str, dict[int, Range]] = {}
-        for topic in _CAPTURE_ORDER:
-            ranges[topic] = await log.ranges(topics.full_name(topic, prefix), partitions)
-        (specs,) = (await log.ranges(topics.full_name(topics.SPECS, prefix), 1)).values()
-        total = sum(each.end - each.begin for by_number in ranges.values() for each in by_number.values())
-        done = 0
-        sum_of_all = PartitionAudit()
+    async with Log.open(bootstrap_servers, prefix) as log:
+        if wait_s:
+            await wait_settled(log, bootstrap_servers, prefix, wait_s)
+        cut = await take_cut(log, bootstrap_servers, prefix)
+        examination = _Examination(
+            log, cut, partitions, early_ms, remember_ms, settled, progress or (lambda done, total: None)
+        )
         for number in range(partitions):
-            begins = {topic: ranges[topic][number].begin for topic in READING_ORDER}
-            reading = PartitionReading(number, early_ms=early_ms, remember_ms=remember_ms, begins=begins)
-            for topic in READING_ORDER:
-                async for records in log.read(topics.full_name(topic, prefix), number, ranges[topic][number]):
-                    reading.feed(topic, records)
-                    done += len(records)
-                    if progress is not None:
-                        progress(done, total)
-            sum_of_all.merge(reading.finish())
-            _truncated(sum_of_all.findings, number, begins)
-        await _specifications(log, prefix, specs, sum_of_all)
-    return _audited(sum_of_all, done)
+            with Tables(directory, memory_bytes) as tables:
+                await examination.partition(number, tables)
+        await examination.specifications()
+    return examination.verdict(time.monotonic() - begun)
 
 
-def _truncated(findings: Findings, number: int, begins: dict[str, int]) -> None:
-    """Ordinals and joins can be recomputed only while the logs are whole."""
-    for topic, begin in begins.items():
-        if begin and topic != topics.DEAD_LETTERS.name:
-            findings.add(
-                Fault.LOG_TRUNCATED,
-                at(topic, number, begin),
-                f"the {begin} records before are gone (retention): what they led to cannot be checked",
-            )
+class _Examination:
+    """Partition after partition, and the sum of all."""
 
+    def __init__(
+        self, log: Log, cut: Cut, partitions: int, early_ms: int, remember_ms: int, settled: bool, progress: Progress
+    ) -> None:
+        self._log = log
+        self._cut = cut
+        self._homes = Homes(partitions)
+        self._early_ms = early_ms
+        self._remember_ms = remember_ms
+        self._settled = settled
+        self._progress = progress
+        self._records = 0
+        self._sum = PartitionFigures()
+        self._state_keys = 0
+        self._kpi_buckets = 0
 
-async def _specifications(log: TopicLog, prefix: str, wanted: Range, found: PartitionAudit) -> None:
-    """Every newest specification must have reached the outcomes log, as it is in `specs`."""
-    newest: dict[Name, tuple[int, SpecChange]] = {}
-    async for records in log.read(topics.full_name(topics.SPECS, prefix), 0, wanted):
-        for record in records:
-            try:
-                change = wire.decode(topics.SPECS.name, record.value)
-            except BadRecordError:
-                found.bad[topics.SPECS.name] += 1
-                continue
-            newest[change.tenant, change.domain] = (record.offset, change)
-    for name, (version, change) in newest.items():
-        announced = found.announced.get(name)
-        place = at(topics.SPECS.name, 0, version)
+    async def partition(self, number: int, tables: Tables) -> None:
+        """Read all topics of one partition number, and add what they show."""
+        findings = Findings(settled=self._settled)
+        begins = self._cut.begins(number)
+        states = await self._states(number, tables, findings)
+        joiner = JoinerCheck(states["joiner"], self._homes) if states["joiner"].positions else None
+        replays = [
+            ReplayCheck(stage, states[stage], tables.table(f"{stage} replay"), self._homes)
+            for stage in ("learner", "analytics")
+        ]
+        learned, counted = (replay.position for replay in replays)
+        whole = not begins[OUTCOMES]
+        kpis = KpiCheck(
+            number, tables, counted, self._homes, findings, whole=not begins[topics.KPIS.name]
+        )  # fmt: skip
+        async for records in self._read(topics.KPIS.name, number):
+            for record in records:
+                kpis.published(record)
+        reading = PartitionReading(
+            number, early_ms=self._early_ms, remember_ms=self._remember_ms, tables=tables, begins=begins,
+            covered=self._covered(number, joiner, learned, counted), findings=findings, homes=self._homes,
+            joiner=joiner, kpis=kpis if whole else None,
+        )  # fmt: skip
+        if begins[DECISIONS]:
+            await self._recall(number, reading, states["joiner"])
+        for topic in READING_ORDER:
+            async for records in self._read(topic, number):
+                reading.feed(topic, records)
+                if topic == OUTCOMES and whole:
+                    for replay in replays:
+                        replay.feed(records)
+        figures = reading.finish()
+        self._behind(number, findings, learned, counted)
+        self._unread(number, findings)
+        if whole:
+            kpis.finish()
+            for replay in replays:
+                replay.compare()
+        else:
+            for replay in replays:
+                replay.owners()
+            findings.skip("partitions whose learned state and KPIs cannot be made anew: outcomes are gone")
+        if joiner is None:
+            findings.skip("partitions without a checkpoint of the joiner")
+        self._state_keys += sum(replay.keys for replay in replays) + (joiner.keys if joiner else 0)
+        self._kpi_buckets += kpis.buckets
+        self._sum.merge(figures)
+
+    async def specifications(self) -> None:
+        """Every newest specification must have reached the outcomes log, as it is in `specs`."""
+        newest: dict[Name, tuple[int, SpecChange]] = {}
+        async for records in self._read(topics.SPECS.name, 0):
+            for record in records:
+                try:
+                    change = wire.decode(topics.SPECS.name, record.value)
+                except BadRecordError:
+                    self._sum.bad[topics.SPECS.name] += 1
+                    continue
+                newest[change.tenant, change.domain] = (record.offset, change)
+        for name, (version, change) in newest.items():
+            self._specification(name, version, change)
+
+    def verdict(self, seconds: float) -> Verdict:
+        """All was examined."""
+        return verdict(
+            self._sum, self._sum.findings, state_keys=self._state_keys, kpi_buckets=self._kpi_buckets,
+            records=self._records, seconds=seconds,
+        )  # fmt: skip
+
+    async def _states(self, number: int, tables: Tables, findings: Findings) -> dict[str, ChangelogState]:
+        states = {}
+        for stage, topic, fault in _CHANGELOGS:
+            state = states[stage] = ChangelogState(topic, number, tables.table(topic), fault, findings)
+            async for records in self._read(topic, number):
+                state.feed(records)
+        return states
+
+    def _covered(self, number: int, joiner: JoinerCheck | None, learned: int, counted: int) -> Covered:
+        """Where nothing may be pending, the end of everything."""
+        if self._settled:
+            return Covered()
+        return Covered(
+            self._cut.committed[CONTEXTS].get(number, 0),
+            joiner.decisions if joiner else 0,
+            joiner.rewards if joiner else 0,
+            learned,
+            counted,
+        )
+
+    async def _recall(self, number: int, reading: PartitionReading, joiner: ChangelogState) -> None:
+        """Decisions whose records retention has taken, from what was made of them."""
+        for key, _, value in joiner.scan(b"d"):
+            entry = decode_entry(value)
+            if isinstance(entry, Open):
+                event = wire.decode(DECISIONS, bytes(entry.decision))
+                if isinstance(event, Decision):
+                    reading.recall(int.from_bytes(key[1:], "big"), entry.offset, entry.decided_at, event)
+        async for records in self._read(OUTCOMES, number):
+            for record in records:
+                try:
+                    event = wire.decode(OUTCOMES, record.value)
+                except BadRecordError:
+                    continue  # found when outcomes are examined
+                if isinstance(event, Outcome):
+                    reading.recall(event.ordinal, event.decision_offset, event.decided_at_ms, event.decision)
+        reading.recalled()
+
+    async def _read(self, topic: str, number: int) -> AsyncIterator[list[Any]]:
+        begin, end = self._cut.ranges[topic][number]
+        first = topics.BY_NAME[topic].cleanup == "delete" and begin < end
+        async for records in self._log.batches(topic, {number: (begin, end)}):
+            if first and records[0].offset > begin:
+                raise CroupierError(
+                    f"retention took the records of {topic} partition {number} from offset {begin} to "
+                    f"{records[0].offset} while they were read; verify again"
+                )
+            first = False
+            self._records += len(records)
+            self._progress(self._records, max(self._records, self._cut.records))
+            yield records
+
+    def _behind(self, number: int, findings: Findings, learned: int, counted: int) -> None:
+        end = self._cut.ranges[OUTCOMES][number][1]
+        for pending, position in ((Pending.LEARNING, learned), (Pending.COUNTING, counted)):
+            findings.wait(pending, Place(OUTCOMES, number, position), max(0, end - position))
+
+    def _unread(self, number: int, findings: Findings) -> None:
+        """Records that were gone before anybody had applied them."""
+        for topic, offsets in self._cut.committed.items():
+            begin = self._cut.ranges[topic][number][0]
+            position = offsets.get(number, begin)
+            if position < begin:
+                findings.add(
+                    Fault.TRIMMED_UNREAD, Place(topic, number, position),
+                    f"the log begins at offset {begin}, and up to this one was applied: retention took "
+                    f"{begin - position} records that nobody handled",
+                )  # fmt: skip
+
+    def _specification(self, name: Name, version: int, change: SpecChange) -> None:
+        findings = self._sum.findings
+        announced = self._sum.announced.get(name)
+        place = Place(topics.SPECS.name, 0, version)
         who = f"domain {name[1]!r} of {name[0]!r}"
         if announced is None or announced.version < version:
             known = "none" if announced is None else f"version {announced.version}"
-            found.findings.add(
+            if not self._settled:
+                findings.wait(Pending.SPECIFICATION, place)
+                return
+            findings.add(
                 Fault.SPECIFICATION,
                 place,
                 f"{who}: the outcomes log knows {known}; run `croupier domains apply` again to announce it",
             )
         elif announced.version == version and announced.spec != change.spec:
-            found.findings.add(Fault.SPECIFICATION, place, f"{who}: the outcomes log has another under this version")
-
-
-def _audited(found: PartitionAudit, records: int) -> Audit:
-    faults = found.findings.counts
-    return Audit(
-        contexts=found.contexts,
-        decisions=found.decisions,
-        duplicate_decisions=found.duplicate_decisions,
-        decisions_lost=faults[Fault.DECISION_LOST],
-        decisions_unasked=faults[Fault.DECISION_UNASKED],
-        outcomes=found.outcomes,
-        outcomes_repeated=found.outcomes_repeated,
-        outcomes_doubled=faults[Fault.OUTCOME_DOUBLED],
-        outcomes_missing=faults[Fault.OUTCOME_MISSING],
-        outcomes_wrong=faults[Fault.OUTCOME_WRONG],
-        propensity_violations=faults[Fault.PROPENSITIES],
-        records_vanished=faults[Fault.RECORD_VANISHED],
-        dead_letters_wrong=faults[Fault.DEAD_LETTER_WRONG],
-        dead_letters=dict(sorted(found.dead_letters.items())),
-        dead_letters_of=dict(sorted(found.dead_letters_of.items())),
-        dead_letters_repeated=found.dead_letters_repeated,
-        rewards={kind: found.rewards[kind] for kind in (*KINDS, "early")},
-        orphans=dict(sorted(found.orphans.items())),
-        bad=dict(sorted(found.bad.items())),
-        tenants=[tally.audited(*name) for name, tally in sorted(found.tallies.items())],
-        problems=list(found.findings.problems()),
-        records=records,
-    )
+            findings.add(Fault.SPECIFICATION, place, f"{who}: the outcomes log has another under this version")

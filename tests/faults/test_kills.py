@@ -15,8 +15,7 @@ from infra.domains.file import read_domains
 from infra.domains.publish import apply_specs
 from infra.local import deployment
 from infra.traffic import recordings_for
-from infra.verify.learner import compare_learners
-from infra.verify.verify import audit
+from infra.verify.verify import verify
 from producers.replay.feedback import FeedbackPlan
 from producers.replay.player import play
 
@@ -56,8 +55,9 @@ async def test_nothing_is_lost_or_doubled_when_workers_are_killed(kafka, deploym
                 killed += 1
         report = await playing
         await running.settled(180.0)
-        found = await audit(kafka.bootstrap_servers, prefix=deployment_prefix, early_ms=EARLY_MS)
-        learners = await compare_learners(kafka.bootstrap_servers, prefix=deployment_prefix)
+        found = await verify(
+            kafka.bootstrap_servers, prefix=deployment_prefix, early_ms=EARLY_MS, settled=True, wait_s=30.0
+        )
     assert found.problems == []
     assert report.undecided == 0
     assert running.supervisor.restarts >= KILLS
@@ -66,5 +66,5 @@ async def test_nothing_is_lost_or_doubled_when_workers_are_killed(kafka, deploym
     assert found.rewards["late"] > 0
     assert found.rewards["duplicate"] > 0
     assert found.rewards["orphan"] > 0
-    assert learners.mismatches == []
-    assert learners.keys >= len(specs)
+    assert found.state_mismatches == 0
+    assert found.state_keys >= len(specs)

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from infra.verify.verify import audit
+from infra.verify.verify import verify
 from schemas.events import Decision, Kpi
 from stream_workers.analytics.summary import latest, merge
 from tests.pipeline.conftest import EARLY_MS, spec
@@ -29,7 +29,7 @@ async def test_kpis_add_up_to_what_an_independent_reader_finds(live):
             if sum(each.interactions for each in buckets) == 60:
                 break
             await asyncio.sleep(0.2)
-    found = await audit(live.bootstrap, prefix=live.prefix, early_ms=EARLY_MS)
+    found = await verify(live.bootstrap, prefix=live.prefix, early_ms=EARLY_MS, settled=True, wait_s=30.0)
     assert found.problems == []
     for tenant in found.tenants:
         summary = merge(each for each in buckets if each.tenant == tenant.tenant)

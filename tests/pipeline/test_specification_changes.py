@@ -2,8 +2,7 @@
 
 import pytest
 
-from infra.verify.learner import compare_learners
-from infra.verify.verify import audit
+from infra.verify.verify import verify
 from schemas.domains import Arm
 from schemas.events import Decision, Outcome
 from tests.pipeline.conftest import EARLY_MS, spec
@@ -46,8 +45,7 @@ async def test_arms_and_weights_change_while_workers_run(live):
     (again,) = await live.apply(spec(arms=(Arm("large", price=0.01), Arm("new", price=0.02)), weights=(3.0, 1.0)))
     assert again.version == third.version
     await live.running.settled()
-    found = await audit(live.bootstrap, prefix=live.prefix, early_ms=EARLY_MS)
+    found = await verify(live.bootstrap, prefix=live.prefix, early_ms=EARLY_MS, settled=True, wait_s=30.0)
     assert found.problems == []
     assert found.outcomes == 310
-    learners = await compare_learners(live.bootstrap, prefix=live.prefix)
-    assert learners.mismatches == []
+    assert found.state_mismatches == 0

@@ -1,10 +1,11 @@
 """Writes small logs by hand: one partition's topics, each a list of records, with short names for what tests vary."""
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from infra.verify.partition import PartitionAudit, audit_partition
-from infra.verify.topic_log import LogRecord
+from infra.verify.partition import READING_ORDER, PartitionFigures, PartitionReading
+from infra.verify.record import LogRecord
+from infra.verify.table import Tables
 from schemas import wire
 from schemas.domains import Arm, Component, DomainSpec, LearnerSpec
 from schemas.errors import Reason
@@ -108,8 +109,17 @@ class Logs:
         )
         return self.raw("dead-letters", time, record.key or b"", wire.encode(letter))
 
-    def audit(self) -> PartitionAudit:
-        return audit_partition(self.partition, self.topics, early_ms=EARLY_MS, remember_ms=REMEMBER_MS)
+    def audit(self) -> PartitionFigures:
+        return examine(self.partition, self.topics)
+
+
+def examine(partition: int, logs: Mapping[str, Sequence[LogRecord]], memory_bytes: int = 1 << 20) -> PartitionFigures:
+    """One partition whose topics are at hand, whole; all in it must have been handled."""
+    with Tables(memory_bytes=memory_bytes) as tables:
+        reading = PartitionReading(partition, early_ms=EARLY_MS, remember_ms=REMEMBER_MS, tables=tables)
+        for topic in READING_ORDER:
+            reading.feed(topic, logs.get(topic, ()))
+        return reading.finish()
 
 
 def asked(logs: Logs, time: int, id_: str, **changes: object) -> int:
@@ -118,11 +128,11 @@ def asked(logs: Logs, time: int, id_: str, **changes: object) -> int:
     return logs.decision(time + 5, decision(id_, offset, **changes))  # type: ignore[arg-type]
 
 
-def faults(audit: PartitionAudit) -> dict[str, int]:
+def faults(audit: PartitionFigures) -> dict[str, int]:
     """Every kind of fault found, with its count."""
     return {str(fault): count for fault, count in audit.findings.counts.items() if count}
 
 
-def places(audit: PartitionAudit) -> Sequence[str]:
+def places(audit: PartitionFigures) -> Sequence[str]:
     """The place of every example: topic, partition and offset."""
     return [problem.split(": ")[1] for problem in audit.findings.problems()]

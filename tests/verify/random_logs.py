@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from hypothesis import strategies as st
 
 from schemas import wire
+from schemas.errors import Reason
 from schemas.events import Clock, Decision, Outcome, Reward
 from stream_workers.runtime.stage import Record
 
@@ -129,6 +130,26 @@ def due(logs: Logs) -> list[Outcome]:
         at = deadline if complete is None else complete
         outcomes.append(Outcome(ordinal, ended, each.time, at, observed, each.offset, event))  # type: ignore[arg-type]
     return outcomes
+
+
+def orphans(logs: Logs) -> list[int]:
+    """Offsets of the rewards that are of no decision, in time or late."""
+    decisions = counted(logs)
+    return [
+        reward.offset
+        for reward in timed(logs, "rewards")
+        if not any(
+            (each.event.tenant, each.event.id) == (reward.event.tenant, reward.event.decision)
+            and each.time - EARLY_MS <= reward.time <= _taken_until(each)
+            for each in decisions
+        )
+    ]
+
+
+def give_up(logs: Logs, time: int = 1_000_000) -> None:
+    """Append a dead letter for every orphan, as the joiner does once no decision can claim it any more."""
+    for offset in orphans(logs):
+        logs.dead_letter(time, "rewards", offset, Reason.ORPHAN)
 
 
 def _claims(each: Timed, reward: Timed, decisions: list[Timed]) -> bool:

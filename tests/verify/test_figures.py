@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from infra.verify.partition import PartitionAudit
+from infra.verify.partition import PartitionFigures
 from schemas.errors import Reason
 
 from .logs import BOTH, NAME, SPEC, TENANT, Logs, asked, decision, faults
@@ -28,7 +28,7 @@ def test_a_complete_and_a_horizon_outcome() -> None:
     assert faults(audit) == {}
     assert (audit.contexts, audit.decisions, audit.outcomes) == (2, 2, 2)
     assert audit.rewards == {"joined": 3}
-    figures = audit.tallies[NAME].audited(*NAME)
+    figures = audit.tallies[NAME].figures(*NAME)
     assert (figures.interactions, figures.outcomes, figures.complete, figures.horizon) == (2, 2, 1, 1)
     # a: success u = 1 weight 3, cost u = (0.01 - 0.02) / (0 - 0.02) = 0.5 weight 1: 3.5 / 4.  b: 0, and cost unseen: 0.
     assert figures.reward_mean == pytest.approx((0.875 + 0.0) / 2)
@@ -57,14 +57,14 @@ def test_reward_is_that_of_the_specification_in_force() -> None:
     audit = logs.audit()
 
     assert faults(audit) == {}
-    figures = audit.tallies[NAME].audited(*NAME)
+    figures = audit.tallies[NAME].figures(*NAME)
     assert figures.outcomes == 4
     assert figures.reward_mean == pytest.approx((0.875 + 1.0) / 2)
 
 
 def test_partitions_add_up() -> None:
     """Figures of partitions are sums, means are over all records, percentiles over all latencies, examples ten."""
-    total = PartitionAudit()
+    total = PartitionFigures()
     for number, (cost, delay) in enumerate(((0.01, 10), (0.03, 30))):
         logs = Logs(number)
         logs.spec(0, 1 + number)
@@ -83,7 +83,7 @@ def test_partitions_add_up() -> None:
     assert total.rewards == {"joined": 2, "orphan": 2}
     assert total.orphans == {TENANT: 2}
     assert total.announced[NAME].version == 2
-    figures = total.tallies[NAME].audited(*NAME)
+    figures = total.tallies[NAME].figures(*NAME)
     assert figures.cost_mean == pytest.approx(0.02)
     assert figures.success_mean == pytest.approx(0.5)
     # u_cost = 0.5 and 0 (0.03 is beyond the worst, 0.02): (0 * 3 + 0.5) / 4 and (1 * 3 + 0) / 4

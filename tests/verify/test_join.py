@@ -2,9 +2,11 @@
 
 import pytest
 
-from infra.verify.partition import PartitionReading, audit_partition
+from infra.verify.findings import Pending
+from infra.verify.partition import PartitionReading
+from schemas.errors import Reason
 
-from .logs import BOTH, NAME, TENANT, Logs, asked, decision, faults
+from .logs import BOTH, NAME, TENANT, Logs, asked, decision, examine, faults
 
 
 def test_every_kind_of_reward() -> None:
@@ -23,13 +25,15 @@ def test_every_kind_of_reward() -> None:
     logs.reward(2_501, "a", {"thumbs": 1.0})  # late
     logs.reward(2_501, "nobody", {"success": 1.0})
     logs.outcome(2_600, 0, a, "complete", 1_700, BOTH)
+    logs.dead_letter(2_600, "rewards", 0, Reason.ORPHAN)  # a decision after 1 499 has been seen; 3 001 is to come
 
     audit = logs.audit()
 
     assert faults(audit) == {}
+    assert audit.findings.pending == {Pending.HELD: 1}
     assert audit.rewards == {"joined": 2, "early": 1, "duplicate": 2, "surplus": 2, "late": 1, "orphan": 2}
     assert audit.orphans == {TENANT: 2}
-    assert audit.tallies[NAME].audited(*NAME).rewards == {
+    assert audit.tallies[NAME].figures(*NAME).rewards == {
         "joined": 2, "duplicate": 2, "surplus": 2, "late": 1, "early": 1,
     }  # fmt: skip
 
@@ -101,7 +105,7 @@ def test_an_id_is_taken_until_it_is_forgotten() -> None:
 
     assert faults(audit) == {}
     assert (audit.contexts, audit.decisions, audit.duplicate_decisions) == (1, 2, 2)
-    figures = audit.tallies[NAME].audited(*NAME)
+    figures = audit.tallies[NAME].figures(*NAME)
     assert figures.latency_ms_p99 == pytest.approx(5.0)  # of the first decision record alone
     assert figures.arms == {"small": 2}
 
@@ -124,6 +128,7 @@ def test_an_id_is_its_first_decision_s_until_it_is_forgotten() -> None:
     logs.outcome(5_500, 0, a, "horizon", 2_000, {})
     logs.outcome(5_500, 1, b, "horizon", 2_000, {})
     logs.outcome(5_500, 2, again, "horizon", 5_400, {"success": 1.0})
+    logs.dead_letter(5_500, "rewards", 3, Reason.ORPHAN)
 
     audit = logs.audit()
 
@@ -137,4 +142,4 @@ def test_topics_must_come_in_order() -> None:
     reading.feed("outcomes", [])
     with pytest.raises(ValueError, match="decisions after outcomes"):
         reading.feed("decisions", [])
-    assert faults(audit_partition(0, {}, early_ms=1, remember_ms=1)) == {}
+    assert faults(examine(0, {})) == {}

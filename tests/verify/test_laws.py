@@ -11,7 +11,7 @@ from schemas import wire
 from schemas.events import Context, Outcome
 
 from .logs import Logs, faults, places
-from .random_logs import Step, causes, counted, due, steps, write
+from .random_logs import Step, causes, counted, due, give_up, steps, write
 
 SCRIPTS = steps()
 SEEDS = st.integers(0, 2**32)
@@ -25,6 +25,7 @@ def sound(script: list[Step], seed: int) -> tuple[Logs, list[Outcome]]:
     rng.shuffle(outcomes)
     written = outcomes + [outcome for outcome in outcomes if rng.random() < 0.3]
     write(logs, written)
+    give_up(logs)
     return logs, outcomes
 
 

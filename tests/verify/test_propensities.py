@@ -42,7 +42,7 @@ def test_a_choice_that_is_no_arm() -> None:
     assert faults(audit) == {"propensities wrong": 1}
     (problem,) = audit.findings.problems()
     assert problem.endswith("the choice is arm 2 of 2")
-    assert audit.tallies[NAME].audited(*NAME).arms == {}
+    assert audit.tallies[NAME].figures(*NAME).arms == {}
 
 
 def test_the_floor_is_that_of_the_version_that_decided() -> None:
