@@ -41,6 +41,10 @@ RELIED_UPON = {
     "aiokafka.producer.producer:AIOKafkaProducer.send_batch": "bf42b0f0c5c0646d",
     "aiokafka.consumer.consumer:AIOKafkaConsumer.seek": "a9430f1f3b9ac419",
     "aiokafka.consumer.fetcher:Fetcher.fetched_records": "be4348896b9b66af",
+    "aiokafka.consumer.fetcher:Fetcher._proc_fetch_request": "59bf948fff47eed5",
+    "aiokafka.consumer.fetcher:PartitionRecords": "94aa0da0dbec8d1b",
+    "aiokafka.producer.message_accumulator:MessageBatch": "36a7b1dac89d2910",
+    "faust.transport.drivers.aiokafka:AIOKafkaConsumerThread.on_start": "38b4e8bd1e10723a",
     "aiokafka.consumer.fetcher:FetchResult": "d7db13f06de8248c",
 }
 

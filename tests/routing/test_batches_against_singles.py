@@ -1,0 +1,114 @@
+"""Contexts decided as whole batches are decided as single ones are, to the byte."""
+
+import msgspec
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas import wire
+from schemas.domains import Arm, Component, DomainSpec, LearnerSpec
+from schemas.events import Context, SpecChange
+from stream_workers.columnar.rows import FetchedRecord
+from stream_workers.learning.processor import LearnerProcessor
+from stream_workers.routing.processor import RouterProcessor
+from stream_workers.routing.single import SingleContexts
+from stream_workers.runtime.stage import MemoryState
+
+CHAMPIONS = ("doubly_robust", "uniform", "fixed")
+
+
+def spec(index, version):
+    """Domains of several sizes and kinds; each version has another set of enabled arms."""
+    kind = CHAMPIONS[index % 3]
+    arms = tuple(Arm(f"arm-{i}", price=0.01 * i, enabled=(i + version) % 4 != 3) for i in range(2 + index))
+    return DomainSpec(
+        f"guild-{index // 2}", f"domain-{index % 2}", 5 * index, arms, {"quality": Component(required=index % 2 == 0)},
+        LearnerSpec(f"a {kind}", kind, {"arm": "arm-0"} if kind == "fixed" else {}), horizon_ms=300 * 10**index,
+    )  # fmt: skip
+
+
+def changes(version):
+    return [
+        FetchedRecord(
+            version * 10 + i, 1, each.tenant.encode(), wire.encode(SpecChange(version, each.tenant, each.domain, each))
+        )
+        for i in range(5)
+        for each in [spec(i, version)]
+    ]
+
+
+def put_long(text):
+    """A text in a form that is not the shortest: allowed, and read as well."""
+    data = text.encode()
+    return b"\xdb" + len(data).to_bytes(4, "big") + data
+
+
+@st.composite
+def values(draw):
+    index = draw(st.integers(0, 5))
+    tenant, domain = f"guild-{index // 2}", f"domain-{index % 2}"
+    ids = draw(st.sampled_from(["c1", "c2", "x" * 31, "y" * 32, "z" * 128, "é", "", "w" * 129, "日本" * 10]))
+    width = 5 * index + draw(st.sampled_from([0, 0, 0, 0, 0, 1]))
+    features = draw(st.lists(st.floats(width=32), min_size=width, max_size=width) | st.just([0.5] * width))
+    packed = np.asarray(features, "<f4").tobytes()
+    kind = draw(st.sampled_from(["plain"] * 8 + ["nil", "eligible", "long", "cut", "rest", "tag", "six", "none"]))
+    value = wire.encode(Context(ids, tenant, domain, packed))
+    if kind == "nil":
+        value = msgspec.msgpack.encode(["context.1", ids, tenant, domain, packed, None])
+    elif kind == "eligible":
+        value = wire.encode(Context(ids, tenant, domain, packed, ("arm-1", "arm-0")))
+    elif kind == "long":
+        value = (
+            b"\xdc\0\5"
+            + b"".join(map(put_long, ("context.1", ids, tenant, domain)))
+            + b"\xc6"
+            + len(packed).to_bytes(4, "big")
+            + packed
+        )
+    elif kind == "cut":
+        value = value[: draw(st.integers(0, len(value)))]
+    elif kind == "rest":
+        value += b"\xc0"
+    elif kind == "tag":
+        value = value.replace(b"context.1", b"context.2")
+    elif kind == "six":
+        value = msgspec.msgpack.encode(["context.1", ids, tenant, domain, packed, None, "from a newer writer"])
+    elif kind == "none":
+        value = None
+    key = draw(st.sampled_from([tenant.encode()] * 9 + [b"another", None]))
+    return key, value
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.lists(values(), min_size=1, max_size=15), min_size=1, max_size=4))
+def test_batches_are_decided_as_singles_are(logs):
+    """The same decisions, byte for byte, under the same keys, and the same dead letters with the same reasons, for
+    plain contexts, odd encodings, bad records and unknown domains mixed, over changes of specification."""
+    learner = LearnerProcessor(0, MemoryState(), lambda *_: None, lambda *_: None)
+    together, alone = Out(), Out()
+    batch = RouterProcessor(0, together.emit, together.dead, learner)
+    single = SingleContexts(alone.emit, alone.dead, learner)
+    for number, log in enumerate(logs):
+        learner.apply("outcomes", changes(number))
+        records = [FetchedRecord(number * 1000 + i, 5, key, value) for i, (key, value) in enumerate(log)]
+        batch.apply("contexts", records)
+        for record in records:
+            single.apply("contexts", [record])
+    assert sorted(together.emitted) == sorted(alone.emitted)
+    assert sorted(together.kept) == sorted(alone.kept)
+    assert len(together.emitted) + len(together.kept) == sum(map(len, logs))
+
+
+class Out:
+    """What comes out of a router."""
+
+    def __init__(self):
+        self.emitted, self.kept = [], []
+
+    def emit(self, topic, key, value):
+        self.emitted.append((topic, key, value))
+
+    def dead(self, topic, record, error):
+        self.kept.append(
+            (topic, record.offset, record.key or b"", record.value or b"", error.reason.value, error.detail)
+        )
