@@ -14,7 +14,7 @@ from schemas.events import Clock, Context, DeadLetter, Decision, Outcome, Reward
 
 from .asked import Asked, Contexts
 from .covered import Covered
-from .dead_letters import ORPHAN, DeadLetters
+from .dead_letters import FAILED, ORPHAN, DeadLetters
 from .findings import EXAMPLES, Fault, Findings, Pending, Place
 from .homes import Homes
 from .join import Join
@@ -31,6 +31,7 @@ from .tallies import Tally
 CONTEXTS, DECISIONS, REWARDS, OUTCOMES, DEAD_LETTERS = (
     topic.name for topic in (topics.CONTEXTS, topics.DECISIONS, topics.REWARDS, topics.OUTCOMES, topics.DEAD_LETTERS)
 )
+MAX_TENANT = 64  # characters
 READING_ORDER = (DEAD_LETTERS, CONTEXTS, DECISIONS, REWARDS, OUTCOMES)
 
 
@@ -227,7 +228,7 @@ class PartitionReading:
             return
         asked = self._contexts.decide(decision.tenant, decision.id)
         if refused:
-            self._figures.bad[DECISIONS] += 1
+            self._refused(DECISIONS, record, refused)
             return
         tally = self._tally(decision.tenant, decision.domain)
         if asked is None:
@@ -263,7 +264,7 @@ class PartitionReading:
         if isinstance(reward, Clock) or not self._keyed(REWARDS, record, reward.tenant, refused):
             return
         if refused - {ORPHAN}:
-            self._figures.bad[REWARDS] += 1
+            self._refused(REWARDS, record, refused)
             return
         kind, decision, early = self._join.reward(record.offset, self._time, reward)
         if self._joiner is not None and record.offset < self._joined[1]:
@@ -302,6 +303,13 @@ class PartitionReading:
         if not self._keyed(OUTCOMES, record, tenant, refused):
             return
         if isinstance(event, SpecChange):
+            spec = event.spec
+            if spec is not None and (spec.tenant, spec.domain) != (event.tenant, event.domain):
+                detail = (
+                    f"a change of {event.tenant}/{event.domain} with the specification of {spec.tenant}/{spec.domain}"
+                )
+                self._bad(OUTCOMES, record, refused, detail)
+                return
             self._specifications.change(event)
             if self._kpis is not None:
                 self._kpis.change(event)
@@ -340,7 +348,7 @@ class PartitionReading:
 
     def _bad(self, topic: str, record: LogRecord, refused: frozenset[str], detail: str) -> None:
         """Count a record that nobody can handle; it must have left a dead letter."""
-        self._figures.bad[topic] += 1
+        self._refused(topic, record, refused)
         if topic == DEAD_LETTERS:
             self._fault(Fault.DEAD_LETTER_WRONG, topic, record.offset, detail)
         elif refused:
@@ -353,8 +361,23 @@ class PartitionReading:
             fault = Fault.DECISION_LOST if topic == CONTEXTS else Fault.RECORD_VANISHED
             self._fault(fault, topic, record.offset, f"{detail}; no dead letter names it")
 
+    def _refused(self, topic: str, record: LogRecord, refused: frozenset[str]) -> None:
+        self._figures.bad[topic] += 1
+        joined = {DECISIONS: self._joined[0], REWARDS: self._joined[1]}.get(topic, 0)
+        if self._joiner is not None and record.offset < joined and FAILED not in refused:
+            self._joiner.count(_tenant(record.key), "bad")
+
     def _fault(self, fault: Fault, topic: str, offset: int, detail: str) -> None:
         self._findings.add(fault, Place(topic, self._partition, offset), detail)
 
     def _tally(self, tenant: str, domain: str) -> Tally:
         return self._figures.tallies.setdefault((tenant, domain), Tally())
+
+
+def _tenant(key: bytes | None) -> str:
+    """Whose a bad record is counted as."""
+    try:
+        tenant = (key or b"").decode()
+    except UnicodeDecodeError:
+        return ""
+    return tenant if len(tenant) <= MAX_TENANT else ""

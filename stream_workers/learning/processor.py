@@ -59,6 +59,7 @@ class LearnerProcessor:
                 if isinstance(event, SpecChange):
                     name = (event.tenant, event.domain)
                     _check_key(record, event.tenant)
+                    _check_names(event)
                     self._learn(name, waiting.pop(name, []))
                     self._change(name, event)
                 else:
@@ -138,6 +139,16 @@ def replay(partition: int, records: Iterable[Record], *, batch: int = 500) -> Me
 def _check_key(record: Record, tenant: str) -> None:
     if record.key != tenant.encode():
         raise BadRecordError(Reason.WRONG_KEY, f"the record's key is {record.key!r}; it must be the tenant, {tenant!r}")
+
+
+def _check_names(change: SpecChange) -> None:
+    spec = change.spec
+    if spec is not None and (spec.tenant, spec.domain) != (change.tenant, change.domain):
+        raise BadRecordError(
+            Reason.INVALID,
+            f"a change of domain {change.domain!r} of tenant {change.tenant!r} carries the specification of "
+            f"{spec.domain!r} of {spec.tenant!r}; they must be the same",
+        )
 
 
 def _key(name: tuple[str, str]) -> bytes:

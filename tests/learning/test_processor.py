@@ -128,6 +128,8 @@ def test_a_tenant_does_not_move_anothers_state():
         ((b"other", wire.encode(outcome("acme", 9, np.random.default_rng(0)))), Reason.WRONG_KEY),
         ((b"new", wire.encode(outcome("new", 9, np.random.default_rng(0)))), Reason.UNKNOWN_DOMAIN),
         ((b"other", wire.encode(SpecChange(9, "acme", "model_routing", spec("acme")))), Reason.WRONG_KEY),
+        ((b"acme", wire.encode(SpecChange(9, "acme", "model_routing", spec("other", arms=("z",))))), Reason.INVALID),
+        ((b"acme", wire.encode(SpecChange(9, "acme", "user_engagement", spec("acme")))), Reason.INVALID),
     ],
 )
 def test_what_cannot_be_learned_is_kept_and_the_rest_goes_on(record, reason):
