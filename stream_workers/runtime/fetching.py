@@ -18,11 +18,11 @@ from ..columnar.checksum import crc32c
 from ..columnar.memory import Bytes
 from ..columnar.rows import FetchedRecords
 
-_CODECS: Final[dict[int, tuple[str, Callable[[], bool], Callable[[bytes], bytes]]]] = {
-    1: ("gzip", codec.has_gzip, codec.gzip_decode),
-    2: ("snappy", codec.has_snappy, codec.snappy_decode),
-    3: ("lz4", codec.has_lz4, codec.lz4_decode),
-    4: ("zstd", codec.has_zstd, codec.zstd_decode),
+_CODECS: Final[dict[int, Callable[[bytes], bytes]]] = {
+    1: codec.gzip_decode,
+    2: codec.snappy_decode,
+    3: codec.lz4_decode,
+    4: codec.zstd_decode,
 }
 
 
@@ -104,13 +104,7 @@ def decompress(data: Bytes, where: str, *, check: bool) -> Bytes:
         if kind:
             if kind not in _CODECS:
                 raise CorruptRecordException(f"{where}: compression {kind} is not known")
-            name, available, decode = _CODECS[kind]
-            if not available():
-                raise CorruptRecordException(
-                    f"{where}: records are compressed with {name}, which is not installed: install aiokafka[{name}], "
-                    "or let the producer compress with gzip or not at all"
-                )
-            records = bytes(decode(records))
+            records = bytes(_CODECS[kind](records))
             header[22] &= ~batches.COMPRESSION & 0xFF
             header[8:12] = (batches.HEADER_BYTES - 12 + len(records)).to_bytes(4, "big")
         parts += (bytes(header), records)

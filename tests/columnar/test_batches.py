@@ -17,9 +17,9 @@ from stream_workers.runtime.output_batch import OutputBatch
 
 PART = st.none() | st.binary(max_size=200)
 RECORD = st.tuples(PART, PART, st.integers(0, 10**13), st.lists(st.tuples(st.text(max_size=5), PART), max_size=2))
-#: (compression, log append time, gap before it, records)
+#: (compression: none, gzip, snappy, lz4, zstd; log append time, gap before it, records)
 BATCH = st.tuples(
-    st.sampled_from([0, 0, 1]), st.booleans(), st.integers(0, 5), st.lists(RECORD, min_size=1, max_size=20)
+    st.sampled_from([0, 0, 1, 2, 3, 4]), st.booleans(), st.integers(0, 5), st.lists(RECORD, min_size=1, max_size=20)
 )
 
 
@@ -114,7 +114,7 @@ class _Single:
         self.key, self.value = key, value
 
 
-@pytest.mark.parametrize("compression", [0, 1])
+@pytest.mark.parametrize("compression", [0, 1, 2, 3, 4])
 def test_damage_is_refused(compression):
     """A flipped bit anywhere after the header's checksum, where checksums are asked for, and a batch of no format."""
     data = bytearray(built(compression, False, 5, [(b"key", b"value" * 10, 1, [])]))
@@ -139,11 +139,11 @@ def test_control_batches_are_passed_over():
 
 
 def test_an_unknown_compression_is_named():
-    """What is not installed is said with what to do about it."""
+    """A codec of a later Kafka is said by its number."""
     data = bytearray(built(0, False, 5, [(b"k", b"v", 1, [])]))
-    data[22] |= 0x04
+    data[22] |= 0x05
     data[17:21] = calc_crc32c(bytes(data[21:])).to_bytes(4, "big")
-    with pytest.raises(CorruptRecordException, match="zstd, which is not installed"):
+    with pytest.raises(CorruptRecordException, match="compression 5 is not known"):
         columns(bytes(data), 5).take()
 
 
