@@ -71,6 +71,7 @@ class Control(msgspec.Struct, array_like=True, frozen=True):
 
     format: int
     positions: dict[str, int]  # source topic -> offset of the next record to apply; empty in a claim
+    state_version: int = 1  # of the stage that wrote it (`Stage.state_version`); the first releases did not say
 
 
 class Entry(NamedTuple):
@@ -83,12 +84,12 @@ class Entry(NamedTuple):
 _control_decoder = msgspec.msgpack.Decoder(Control)
 
 
-def control_entries(stamp: Stamp, positions: Mapping[str, int]) -> list[Entry]:
+def control_entries(stamp: Stamp, positions: Mapping[str, int], state_version: int = 1) -> list[Entry]:
     """What ends the checkpoint (or is the claim) of `stamp`: its control record, last, and the end of an old one."""
     entries = []
     if stamp.sequence >= KEPT_CONTROLS:
         entries.append(Entry(_control_key(stamp.writer, stamp.sequence - KEPT_CONTROLS), None))
-    value = msgspec.msgpack.encode(Control(FORMAT, dict(positions)))
+    value = msgspec.msgpack.encode(Control(FORMAT, dict(positions), state_version))
     return [*entries, Entry(_control_key(stamp.writer, stamp.sequence), value)]
 
 
@@ -109,12 +110,13 @@ class Applied:
     positions: dict[str, int] | None = None  # None: not known yet, a later control record will say
     next_offset: int = 0  # reading may start here the next time
     rank: tuple[int, int] = (-1, -1)  # of who wrote it
+    state_version: int | None = None  # known when positions are
 
     def then(self, later: "Applied") -> "Applied":
         """Both as one."""
         self.entries += later.entries
-        positions = self.positions if later.positions is None else later.positions
-        return Applied(self.entries, positions, later.next_offset, later.rank)
+        said = self if later.positions is None else later
+        return Applied(self.entries, said.positions, later.next_offset, later.rank, said.state_version)
 
 
 @dataclass(slots=True)
@@ -161,7 +163,10 @@ class Replay:
         entries = self._take_pending()
         if done:
             entries = done.entries + entries
-        return Applied(entries, control.positions or None, self._resume_at(offset + 1), self.rank)
+        at = self._resume_at(offset + 1)
+        if not control.positions:
+            return Applied(entries, None, at, self.rank)
+        return Applied(entries, control.positions, at, self.rank, control.state_version)
 
     def feed_all(self, records: Iterable[Any], begin: int, end: int) -> Applied | None:
         """Feed the records with offsets in [begin, end); what became certain by them, as one.

@@ -124,7 +124,7 @@ class Checkpointer:
         topic = self._full_name(_changelog(owned))
         sent: list[tuple[int, Any]] = []
         batch = self._producer.create_batch()
-        for entry in (*part.entries, *control_entries(stamp, part.positions)):
+        for entry in (*part.entries, *control_entries(stamp, part.positions, owned.stage.state_version)):
             if not _append(batch, entry, stamp):
                 sent.append((batch.record_count(), await self._ship(batch, topic, part.number)))
                 batch = self._producer.create_batch()
@@ -177,6 +177,7 @@ class Checkpointer:
                 generation=owned.stamp.generation,
                 positions=part.positions,
                 written_at=time.time(),
+                state_version=owned.stage.state_version,
             ),
         )
         owned.state.taken()

@@ -58,6 +58,8 @@ class Loading:
         self._sure, self._written = None, self.bytes
         if sure is None:
             return
-        positions = self._store.meta.positions if sure.positions is None else sure.positions
+        meta = self._store.meta
+        positions = meta.positions if sure.positions is None else sure.positions
+        version = meta.state_version if sure.state_version is None else sure.state_version
         write = self._store.write if size < _LOGGED_BYTES and not self._store.loading else self._store.load
-        write(dict(sure.entries).items(), Meta(sure.next_offset, *sure.rank, positions, time()))
+        write(dict(sure.entries).items(), Meta(sure.next_offset, *sure.rank, positions, time(), version))

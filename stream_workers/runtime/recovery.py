@@ -196,10 +196,40 @@ class Recovery:
         replay.end()
         one.positions.update({t: p for t, p in store.meta.positions.items() if t in one.positions})
         one.state = CheckpointedState(store)
+        await self._check_version(one, number, store.meta.state_version)
         if replay.shadowed:
             one.hold = min(replay.shadowed.values())
             one.state.write_again(replay.shadowed)
             one.moved = True
+
+    async def _check_version(self, one: OwnedStage, number: int, found: int) -> None:
+        """State of a newer version is refused; of an older one it is read or, where the stage rebuilds, made anew."""
+        stage, known = one.stage, one.stage.state_version
+        if found > known:
+            raise CroupierError(
+                f"the state of stage {stage.name} in partition {number} is of version {found}; this release reads up "
+                f"to {known}: run the release that wrote it, or a newer one"
+            )
+        if found == known or not stage.rebuilds or one.store is None or not one.store.meta.positions:
+            return
+        begins = await self._reader.beginnings([self._tp(topic, number) for topic in stage.sources])
+        for tp, begin in begins.items():
+            if begin:
+                raise CroupierError(
+                    f"the state of stage {stage.name} in partition {number} is of version {found} and must be made "
+                    f"anew for version {known}, but {tp.topic} begins at offset {begin}: what it was made of is gone. "
+                    "Go on with the release that wrote it, or stop all workers and delete "
+                    f"{self._full_name(stage.changelog or '')} to learn from what is left"
+                )
+        log.warning(
+            "state of an older version is made anew from the log",
+            stage=stage.name, partition=number, found=found, version=known, applied=one.positions,
+        )  # fmt: skip
+        assert one.state is not None
+        for key in [key for key, _ in one.store.scan(b"")]:
+            one.state.delete(key)
+        one.positions.update(dict.fromkeys(stage.sources, 0))
+        one.moved = True
 
     async def _start_positions(self, numbers: Sequence[int]) -> dict[tuple[str, int], int]:
         """Where each source goes on: what the state says, what was committed, or the beginning of the log."""

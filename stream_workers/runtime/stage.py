@@ -104,6 +104,11 @@ class Stage:
     make: Callable[[Workspace], Processor]
     changelog: str | None = None  # topic of its state; None: it keeps none
     waits_for: tuple[str, ...] = ()  # stages that must first reach what was in their sources at assignment
+    #: What its state's bytes mean.  Raise it when a release before this one could not go on from them, or, where the
+    #: state is a function of the sources (`rebuilds`), when the same records now lead to other bytes.
+    state_version: int = 1
+    #: State of a lower version is dropped and made anew from the beginning of the sources; without it, it is read.
+    rebuilds: bool = False
 
 
 class MemoryState:

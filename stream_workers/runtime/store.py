@@ -26,6 +26,7 @@ class Meta(msgspec.Struct, array_like=True, frozen=True):
     generation: int = -1
     positions: dict[str, int] = {}
     written_at: float = 0.0  # seconds since 1970, by this machine's clock
+    state_version: int = 1  # of the stage that wrote the values
 
 
 _meta_decoder = msgspec.msgpack.Decoder(Meta)

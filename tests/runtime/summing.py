@@ -1,9 +1,11 @@
 """A worker with one small stage, started as a process of its own by the tests of the runtime.
 
 contexts (value: 8-byte number) -> per key (count, sum) in learner-state, and every record passed on to decisions.
+SUMMING_VERSION: of its state, 1 unless said; SUMMING_FACTOR: what a number counts (the arithmetic of a later version).
 """
 
 import asyncio
+import os
 import signal
 import struct
 import sys
@@ -16,6 +18,8 @@ from stream_workers.runtime.settings import RuntimeSettings
 from stream_workers.runtime.stage import Stage
 
 PAIR = struct.Struct(">qq")
+VERSION = int(os.environ.get("SUMMING_VERSION", "1"))
+FACTOR = int(os.environ.get("SUMMING_FACTOR", "1"))
 
 
 class Summing:
@@ -30,7 +34,7 @@ class Summing:
             if record.value == b"poison":
                 raise ZeroDivisionError("poison")
             count, total = self.sums.get(key) or PAIR.unpack(self.work.state.get(key) or PAIR.pack(0, 0))
-            self.sums[key] = (count + 1, total + int.from_bytes(record.value, "big"))
+            self.sums[key] = (count + 1, total + FACTOR * int.from_bytes(record.value, "big"))
             self.dirty.add(key)
             self.work.emit("decisions", key, record.value)
 
@@ -40,7 +44,7 @@ class Summing:
         self.dirty.clear()
 
 
-STAGE = Stage("summing", ("contexts",), Summing, changelog="learner-state")
+STAGE = Stage("summing", ("contexts",), Summing, changelog="learner-state", state_version=VERSION, rebuilds=True)
 
 
 async def main(bootstrap: str, prefix: str, state_dir: str) -> None:

@@ -54,11 +54,11 @@ class Workers:
         self.directory = directory
         self.running = {}
 
-    async def start(self, name):
+    async def start(self, name, **environment):
         log = (self.directory / f"{name}.log").open("ab")
         self.running[name] = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "tests.runtime.summing", *self.arguments, str(self.directory / name),
-            stdout=log, stderr=log, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=log, stderr=log, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
         )  # fmt: skip
 
     async def stop(self, name, number=signal.SIGTERM):
@@ -222,6 +222,39 @@ async def test_a_source_that_was_made_anew_is_refused(workers, numbers):
     async with asyncio.timeout(60):
         assert await workers.running.pop("one").wait() == 70
     assert "the topic was made anew" in (workers.directory / "one.log").read_text()
+
+
+@pytest.mark.kafka
+async def test_state_of_an_older_version_is_made_anew_and_of_a_newer_one_refused(workers, numbers):
+    """A release whose arithmetic is another says so by its state's version: it starts from the log, keeps nothing of
+    the old state, and goes on from its own after a restart; the release before it refuses what it wrote."""
+    bootstrap, prefix = workers.arguments
+    factor = 1
+
+    async def summed():
+        expected = {key: (count, factor * total) for key, (count, total) in numbers.expected.items()}
+        return await state(bootstrap, prefix) == expected
+
+    await workers.start("one")
+    await numbers.send(0, 300)
+    await workers.until(summed)
+    assert await workers.stop("one", signal.SIGKILL) == -signal.SIGKILL
+    factor, newer = 3, {"SUMMING_VERSION": "2", "SUMMING_FACTOR": "3"}
+    await numbers.send(300, 400)
+    await workers.start("one", **newer)
+    await workers.until(summed)
+    assert await workers.stop("one", signal.SIGKILL) == -signal.SIGKILL
+    shutil.rmtree(workers.directory / "one")
+    await workers.start("one", **newer)
+    await numbers.send(400, 500)
+    await workers.until(summed)
+    log = (workers.directory / "one.log").read_text()
+    assert log.count("made anew from the log") == PARTITIONS  # each once: a restart goes on from the new state
+    assert await workers.stop("one") == 0
+    await workers.start("one")
+    async with asyncio.timeout(60):
+        assert await workers.running.pop("one").wait() == 70
+    assert "is of version 2; this release reads up to 1" in (workers.directory / "one.log").read_text()
 
 
 @pytest.mark.timeout(120)

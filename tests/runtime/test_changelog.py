@@ -4,6 +4,7 @@ import random
 from copy import deepcopy as copied
 from dataclasses import dataclass, field
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -243,9 +244,20 @@ def test_what_is_no_changelog_is_refused_with_a_reason():
     with pytest.raises(ChangelogError, match="24 were expected"):
         stamp_of([("stamp", b"123")])
     (entry,) = control_entries(Stamp(0, 1, 1, 0), {})
-    future = entry.value.replace(b"\x92\x01", b"\x92\x02")
+    future = entry.value.replace(b"\x93\x01", b"\x93\x02")
     with pytest.raises(ChangelogError, match="format 2"):
         Replay().feed(0, entry.key, future, Stamp(0, 1, 1, 0))
+
+
+def test_control_records_of_the_first_releases_are_read():
+    """They had no version of the state: it is 1, and is known where positions are."""
+    stamp = Stamp(0, 1, 7, 1)
+    key = control_entries(stamp, {})[0].key
+    first = Replay().feed(0, key, msgspec.msgpack.encode([1, {"source": 5}]), stamp)
+    assert (first.positions, first.state_version) == ({"source": 5}, 1)
+    (*_, entry) = control_entries(stamp, {"source": 6}, 4)
+    assert Replay().feed(0, entry.key, entry.value, stamp).state_version == 4
+    assert Replay().feed(0, *control_entries(stamp, {}, 4)[0], stamp).state_version is None  # a claim says nothing
 
 
 def test_stamps_survive_packing():
