@@ -16,6 +16,7 @@ import structlog
 
 from schemas import topics, wire
 from schemas.events import Clock
+from schemas.version import VERSION
 
 from .http import StatusServer
 from .joining.processor import JoinerProcessor
@@ -151,6 +152,7 @@ class Worker:
         return {
             "role": self.settings.role,
             "pid": os.getpid(),
+            "version": VERSION,
             **self.app.status(),
             "in_flight_bytes": self.app.in_flight_bytes(),
             "decisions_open": decisions_open,
