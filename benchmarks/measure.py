@@ -55,14 +55,24 @@ async def prepare(program: Program, field: Deployment, load: Load, records: int)
     return Prepared(field.fill(field.topic(program.reads), make(records)), before, feeder)
 
 
-async def measure(program: Program, field: Deployment, prepared: Prepared) -> list[Sample]:
-    """Run the program until all records are done.  CroupierError: it ended, or stood still, before."""
-    with tempfile.TemporaryDirectory(prefix="croupier-bench-") as directory:
+async def measure(
+    program: Program,
+    field: Deployment,
+    prepared: Prepared,
+    directory: Path | None = None,
+    noted: Callable[[Sample], None] = lambda sample: None,
+) -> list[Sample]:
+    """Run the program until all records are done.  CroupierError: it ended, or stood still, before.
+
+    directory: for what it writes; a temporary one if not given.  noted: told each sample when it is taken.
+    """
+    with tempfile.TemporaryDirectory(prefix="croupier-bench-") as temporary:
         sink = field.topic(topics.DECISIONS.name) if program.writes == "decisions" else field.copies
-        job = Job(field.bootstrap, field.prefix, field.topic(program.reads), sink, field.partitions, directory)
+        place = str(directory or temporary)
+        job = Job(field.bootstrap, field.prefix, field.topic(program.reads), sink, field.partitions, place)
         async with progress_of(program, field, sink, prepared.before) as progress:
             with tempfile.TemporaryFile() as said, running(program.module, job, program.arguments, said) as process:
-                samples = await _watch(program, process, progress, prepared, said)
+                samples = await _watch(program, process, progress, prepared, said, noted)
     if prepared.feeder is not None:
         prepared.feeder.close()
     return samples
@@ -97,7 +107,12 @@ def running(module: str, job: Job, arguments: tuple[str, ...], said: IO[bytes]) 
 
 
 async def _watch(
-    program: Program, process: subprocess.Popen[bytes], progress: Progress, prepared: Prepared, said: IO[bytes]
+    program: Program,
+    process: subprocess.Popen[bytes],
+    progress: Progress,
+    prepared: Prepared,
+    said: IO[bytes],
+    noted: Callable[[Sample], None],
 ) -> list[Sample]:
     look = looker([process])
     samples = [look(0, None)]
@@ -113,6 +128,7 @@ async def _watch(
             prepared.feeder.feed(begun)
         sample = look(await progress.done(), None if begun is None else sum(begun))
         samples.append(sample)
+        noted(sample)
         if (now := (sample.done, sample.begun or 0)) != seen:
             seen, moved = now, sample.seconds
         elif sample.seconds - moved > PATIENCE_SECONDS:

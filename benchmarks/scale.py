@@ -64,11 +64,12 @@ async def _tenants(broker: RunningBroker, sizes: Sizes) -> dict[str, Any]:
         sizes.told(f"tenants: {rows[-1]}")
     few, many = rows[0], rows[-1]
     more = many["tenants"] - few["tenants"]
+    span = f"{_short(many['tenants'])}_over_{_short(few['tenants'])}"
     return {
         "tenants": rows,
         "domain": {"arms": SMALL.arms, "features": SMALL.features, "domains_per_tenant": 1},
-        "tenants_100k_over_10": round(many["router_microseconds"] / few["router_microseconds"], 2),
-        "learner_100k_over_10": round(many["learner_microseconds"] / few["learner_microseconds"], 2),
+        f"tenants_{span}": round(many["router_microseconds"] / few["router_microseconds"], 2),
+        f"learner_tenants_{span}": round(many["learner_microseconds"] / few["learner_microseconds"], 2),
         "bytes_per_tenant": round((many["resident_megabytes"] - few["resident_megabytes"]) * 1e6 / more),
     }
 
@@ -145,7 +146,11 @@ def main(
     try:
         counts = sorted({int(each) for each in tenants.split(",")})
     except ValueError:
-        raise typer.BadParameter(f"{tenants!r} is no list of whole numbers", param_hint="--tenants") from None
+        counts = []
+    if len(counts) < 2 or counts[0] < 1:
+        raise typer.BadParameter(
+            f"{tenants!r} is no list of two or more whole numbers such as 10,1000", param_hint="--tenants"
+        )
     errors = Console(stderr=True)
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # topics just made are looked for more than once
     sizes = Sizes(records, runs, seconds, counts, lambda text: errors.print(text, highlight=False, markup=False))
@@ -179,6 +184,10 @@ def show(console: Console, report: dict[str, Any]) -> None:
 def _middle(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The median of each figure over runs."""
     return {key: _round(statistics.median(each[key] for each in found)) for key in found[0]}
+
+
+def _short(number: int) -> str:
+    return f"{number // 1_000}k" if number >= 1_000 and number % 1_000 == 0 else str(number)
 
 
 def _round(value: float) -> float:
