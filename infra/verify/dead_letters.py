@@ -99,6 +99,8 @@ class DeadLetters:
 
 #: The reason of a dead letter that is no refusal of what the record says, but of when it came.
 ORPHAN = str(Reason.ORPHAN)
+#: The stage failed on it, and never saw it.
+FAILED = str(Reason.FAILED)
 
 
 def _prefix(topic: str) -> bytes:

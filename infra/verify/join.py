@@ -12,7 +12,7 @@ Time is effective time: the running maximum of append times in a topic partition
   otherwise "horizon", at D + horizon, once the rewards partition has shown a time after that.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from hashlib import blake2b
 from typing import Literal, NamedTuple
 
@@ -83,6 +83,11 @@ _decode = Decoder(list[CountedDecision]).decode
 def digest_of(decision: Decision) -> bytes:
     """What tells a decision from every other."""
     return blake2b(wire.encode(decision), digest_size=16).digest()
+
+
+def same_numbers(found: Mapping[str, float], expected: Mapping[str, float]) -> bool:
+    """Whether observations are equal to the last bit."""
+    return {name: value.hex() for name, value in found.items()} == {n: value.hex() for n, value in expected.items()}
 
 
 class Join:

@@ -6,6 +6,7 @@ from schemas.topics import OUTCOMES
 from stream_workers.analytics.processor import AnalyticsProcessor
 from stream_workers.learning.processor import LearnerProcessor
 from stream_workers.runtime.stage import Dead, Emit, Processor, State
+from stream_workers.topology import analytics_stages, worker_stages
 
 from .homes import Homes
 from .owners import owner
@@ -16,6 +17,7 @@ from .table import Table
 #: Makes a stage's processor: partition, state, emit, dead.
 Make = Callable[[int, State, Emit, Dead], Processor]
 STAGES: dict[str, Make] = {"learner": LearnerProcessor, "analytics": AnalyticsProcessor}
+VERSIONS = {stage.name: stage.state_version for stage in (*worker_stages(), *analytics_stages())}
 
 
 class ReplayCheck:
@@ -48,6 +50,10 @@ class ReplayCheck:
             for _, offset, _ in found.scan():
                 found.wrong(offset, "the state has keys and no positions: what it reflects is not known")
                 return
+            return
+        if found.version != VERSIONS[self._stage]:
+            found.other_version(f"partitions with {self._stage} state of version {found.version}, which this release "
+                                f"(version {VERSIONS[self._stage]}) makes anew when its workers start")  # fmt: skip
             return
         self._processor.flush()
         self.owners()

@@ -19,7 +19,7 @@ class ChangelogState:
         self.partition = partition
         self.fault = fault
         self.positions: dict[str, int] = {}  # source topic -> offset of the next record; empty: no checkpoint yet
-        self.keys = 0
+        self.version = 1  # of the stage that wrote the last checkpoint
         self._table = table
         self._findings = findings
         self._replay = Replay()
@@ -54,6 +54,10 @@ class ChangelogState:
         """Count a fault at an offset of the changelog; None: of what is not there."""
         self._findings.add(self.fault, Place(self.topic, self.partition, offset), detail)
 
+    def other_version(self, sentence: str) -> None:
+        """Note that it cannot be compared."""
+        self._findings.skip(sentence)
+
     def misplaced(self, offset: int, detail: str) -> None:
         """Count a key that belongs to another partition's state."""
         self._findings.add(Fault.TENANT_MISPLACED, Place(self.topic, self.partition, offset), detail)
@@ -66,4 +70,5 @@ class ChangelogState:
                 self._table.put(key, self._offsets.get(key, 0).to_bytes(8, "big") + value)
         if applied.positions is not None:
             self.positions = applied.positions
+            self.version = applied.state_version or 1
             self._offsets.clear()

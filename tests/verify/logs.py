@@ -101,11 +101,13 @@ class Logs:
         outcome = Outcome(ordinal, ended, record.timestamp, ended_at, observations, offset, event)  # type: ignore[arg-type]
         return self.event("outcomes", time, outcome, event.tenant)
 
-    def dead_letter(self, time: int, topic: str, offset: int, reason: Reason = Reason.NOT_MESSAGEPACK) -> int:
+    def dead_letter(
+        self, time: int, topic: str, offset: int, reason: Reason = Reason.NOT_MESSAGEPACK, stage: str = "router"
+    ) -> int:
         """Holds the record it names, as the runtime writes it."""
         record = self.topics[topic][offset]
         letter = DeadLetter(
-            "router", reason, "as it was", topic, self.partition, offset, record.timestamp, record.key, record.value
+            stage, reason, "as it was", topic, self.partition, offset, record.timestamp, record.key, record.value
         )
         return self.raw("dead-letters", time, record.key or b"", wire.encode(letter))
 

@@ -41,7 +41,7 @@ def steps() -> st.SearchStrategy[list[Step]]:
         st.sampled_from((0, 500, 1_000)),
         st.sampled_from((("success", "cost"), ("success",), ())),
         st.dictionaries(
-            st.sampled_from(("success", "cost", "thumbs")), st.sampled_from((0.0, 0.5, 1.0)), min_size=1
+            st.sampled_from(("success", "cost", "thumbs", "latency_ms")), st.sampled_from((0.0, 0.5, 1.0)), min_size=1
         ),
         st.sampled_from((0, 0, 0, 50)),
     )  # fmt: skip
