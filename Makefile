@@ -4,7 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: setup demo test lint format bench up clean
+.PHONY: setup demo test lint format bench soak up clean
+
+SECONDS ?= 600
+SEED ?= 1
 
 setup: $(STAMP)
 
@@ -32,6 +35,9 @@ format: setup
 
 bench: setup
 	$(BIN)/python -m benchmarks.throughput --json
+
+soak: setup
+	$(BIN)/python -m tests.faults.soak --seconds $(SECONDS) --seed $(SEED)
 
 up: setup
 	$(BIN)/croupier up
