@@ -34,7 +34,7 @@ format: setup
 	$(BIN)/ruff check --fix .
 
 bench: setup
-	$(BIN)/python -m benchmarks.throughput --json
+	$(BIN)/python -m benchmarks.tables
 
 soak: setup
 	$(BIN)/python -m tests.faults.soak --seconds $(SECONDS) --seed $(SEED)

@@ -1,10 +1,12 @@
 """How far a process has come, asked of the broker."""
 
+import contextlib
 from types import TracebackType
 from typing import Protocol, Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import GroupCoordinatorNotAvailableError, GroupLoadInProgressError, NotCoordinatorForGroupError
 
 
 class Progress(Protocol):
@@ -51,6 +53,7 @@ class Committed:
 
     def __init__(self, bootstrap: str, group: str, topic: str, partitions: int, before: int = 0) -> None:
         self._before = before
+        self._known = 0
         self._admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
         self._group = group
         self._places = [TopicPartition(topic, number) for number in range(partitions)]
@@ -66,8 +69,13 @@ class Committed:
 
     async def done(self) -> int:
         """Records committed until now."""
-        offsets = await self._admin.list_consumer_group_offsets(self._group, partitions=self._places)
-        return max(0, sum(max(0, each.offset) for each in offsets.values()) - self._before)
+        with contextlib.suppress(
+            GroupCoordinatorNotAvailableError, NotCoordinatorForGroupError, GroupLoadInProgressError
+        ):
+            # A broker that has just started has no coordinator for a moment: what was known stands until then.
+            offsets = await self._admin.list_consumer_group_offsets(self._group, partitions=self._places)
+            self._known = max(0, sum(max(0, each.offset) for each in offsets.values()) - self._before)
+        return self._known
 
     async def begun(self) -> None:
         """Each is done as it begins, as far as can be seen."""

