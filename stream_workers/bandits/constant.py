@@ -12,6 +12,17 @@ from .policy import Batch, Setting
 FIXED_PARAMETERS = (Parameter("arm", str, None, "the arm"),)
 
 
+@kernel()
+def spread(arms: int, leader: int, minimum: float, out: NDArray[np.float64]) -> None:
+    """`constant` for one request with that many arms, all eligible.  leader: index among them, or -1."""
+    leads = leader >= 0
+    share = (minimum if leads else 1.0) / max(arms, 1)
+    for a in range(arms):
+        out[a] = share
+    if leads:
+        out[leader] += 1.0 - minimum
+
+
 @kernel("void(b1[:,::1], i8, f8, f8[:,::1])")
 def constant(eligible: NDArray[np.bool_], arm: int, minimum: float, out: NDArray[np.float64]) -> None:
     """Write (n, K): 1 - minimum to the arm where it is eligible, the rest in equal parts to every eligible arm."""
@@ -39,10 +50,10 @@ class Uniform:
 
     def _probabilities(self, eligible: NDArray[np.bool_]) -> NDArray[np.float64]:
         out = np.empty(eligible.shape)
-        constant(eligible, self._arm(), self.setting.exploration_minimum, out)
+        constant(eligible, self.arm(), self.setting.exploration_minimum, out)
         return out
 
-    def _arm(self) -> int:
+    def arm(self) -> int:
         """Index of the arm that gets all but the exploration minimum; -1: none."""
         return -1
 
@@ -79,6 +90,7 @@ class Fixed(Uniform):
 
     kind = "fixed"
 
-    def _arm(self) -> int:
+    def arm(self) -> int:
+        """Index of params["arm"], or -1."""
         arm = str(self.setting.params["arm"])
         return self.setting.arms.index(arm) if arm in self.setting.arms else -1

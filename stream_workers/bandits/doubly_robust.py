@@ -14,7 +14,7 @@ State: with m = 1 + min(d, width), 8 (K m (m + 1) / 2 + m (m + 1) / 2 + 2 K m + 
 """
 
 import math
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,11 +22,13 @@ from numpy.typing import NDArray
 from . import feature_map
 from .exploration import inverse_gap
 from .feature_map import FeatureMap, expand
+from .judging import expand_block, judge_arm
 from .kernel import kernel
 from .packing import pack, unpack
 from .parameters import Parameter, complete
 from .policy import Batch, Setting, matches
-from .ridge import LEAST_WEIGHT, WIND_UP, dot, forget, gain, product, products, reset, shrink, square, triangle
+from .quadratic import BLOCK
+from .ridge import LEAST_WEIGHT, WIND_UP, dot, forget, gain, product, reset, shrink, square, triangle
 
 Array = NDArray[np.float64]
 
@@ -38,12 +40,6 @@ PARAMETERS = (
     Parameter("clip", float, 20.0, "largest importance weight learned with", 1.0, 1e6),
     Parameter("width", int, 128, "slots that features are folded into when there are more", 1, 256),
 )
-
-
-#: Requests are judged in blocks, so that each number of an arm's P is read once for all of them.
-BLOCK = 64
-#: Fewer requests than this are judged one by one: a block's loops would be too short.
-FEW = 12
 
 
 @kernel()
@@ -111,33 +107,28 @@ def distribute(
     """Write probabilities and estimates (n, K); changes nothing else."""
     n, K = eligible.shape
     m = theta.shape[1]
-    size = min(n, BLOCK)
-    phi = np.empty((size, m))
-    columns = np.empty((m, size))
-    variances = np.empty(size)
-    y = np.empty(max(size, m))
-    lanes = np.empty((4, size))
-    index = np.empty((size, K))
+    order = np.arange(n)
+    columns = np.empty((m, BLOCK))
+    norms, weights, variances, estimate, column = (
+        np.empty(BLOCK),
+        np.empty(m),
+        np.empty(BLOCK),
+        np.empty(BLOCK),
+        np.empty(BLOCK),
+    )
+    index = np.empty((BLOCK, K))
     sharpness = gamma * math.sqrt(counters[1])
     for start in range(0, n, BLOCK):
         rows = min(BLOCK, n - start)
-        for r in range(rows):
-            expand(features[start + r], mean, scale, slots, signs, factor, phi[r])
-            for j in range(m):
-                columns[j, r] = phi[r, j]
+        expand_block(features, order[start:], rows, mean, scale, slots, signs, factor, columns, norms)
         for a in range(K):
-            if bonus > 0.0:
-                if rows >= FEW:
-                    products(P[a], columns, rows, y, lanes, variances)
-                else:
-                    for r in range(rows):
-                        variances[r] = product(P[a], phi[r], y[:m])
+            judge_arm(
+                P[a], theta[a], correction[a], age[a], forgetting, ridge, bonus, lambda_ * prices[a],
+                columns, norms, rows, weights, variances, estimate, column,
+            )  # fmt: skip
             for r in range(rows):
-                estimates[start + r, a] = dot(phi[r], theta[a]) + dot(phi[r], correction[a])
-                index[r, a] = estimates[start + r, a]
-                if bonus > 0.0:
-                    index[r, a] += bonus * math.sqrt(_faded(variances[r], phi[r], age[a], forgetting, ridge))
-                index[r, a] -= lambda_ * prices[a]
+                estimates[start + r, a] = estimate[r]
+                index[r, a] = column[r]
         for r in range(rows):
             inverse_gap(index[r], eligible[start + r], sharpness, minimum, probabilities[start + r])
 
@@ -220,6 +211,26 @@ def learn(
         counters[1] = forgetting * counters[1] + 1.0
 
 
+class Learned(NamedTuple):
+    """What `DoublyRobust.layout` gives: see `distribute`."""
+
+    mean: Array
+    scale: Array
+    slots: NDArray[np.int64]
+    signs: Array
+    P: Array
+    theta: Array
+    correction: Array
+    age: NDArray[np.int64]
+    counters: Array
+    factor: float
+    minimum: float
+    forgetting: float
+    ridge: float
+    bonus: float
+    gamma: float
+
+
 class DoublyRobust:
     """See the module.  Parameters: `registry`."""
 
@@ -245,6 +256,14 @@ class DoublyRobust:
         self._correction = np.zeros((K, m))
         self._age = np.zeros(K, np.int64)
         self._counters = np.zeros(2)
+
+    def layout(self) -> Learned:
+        """Its arrays and constants, for kernels that work on many learners at once.  Not to be changed."""
+        f, setting = self._map, self.setting
+        return Learned(
+            *(f.mean, f.scale, f.slots, f.signs, self._P, self._theta, self._correction, self._age, self._counters),
+            *(f.factor, setting.exploration_minimum, setting.forgetting, self._ridge, self._bonus, self._gamma),
+        )
 
     def _arguments(self) -> tuple[Any, ...]:
         """_MAP, _MODEL and _PARAMS."""

@@ -36,22 +36,27 @@ def inverse_gap(
     out[best] = keep * (1.0 - others) + floor
 
 
+@kernel()
+def draw_arm(propensities: NDArray[np.float32], draw: float) -> int:
+    """Inverse CDF over the probabilities as they are logged: the first arm with cumulated p > draw * total, else -1."""
+    total = 0.0
+    for a in range(propensities.shape[0]):
+        total += np.float64(propensities[a])
+    point = draw * total
+    cumulated = 0.0
+    arm = -1
+    for a in range(propensities.shape[0]):
+        p = np.float64(propensities[a])
+        if p > 0.0:
+            cumulated += p
+            arm = a
+            if cumulated > point:
+                break
+    return arm
+
+
 @kernel("void(f4[:,::1], f8[::1], i8[::1])")
 def sample(propensities: NDArray[np.float32], draws: NDArray[np.float64], out: NDArray[np.int64]) -> None:
-    """Inverse CDF over the probabilities as they are logged: the first arm with cumulated p > draw * total, else -1."""
-    n, K = propensities.shape
-    for i in range(n):
-        total = 0.0
-        for a in range(K):
-            total += np.float64(propensities[i, a])
-        point = draws[i] * total
-        cumulated = 0.0
-        arm = -1
-        for a in range(K):
-            p = np.float64(propensities[i, a])
-            if p > 0.0:
-                cumulated += p
-                arm = a
-                if cumulated > point:
-                    break
-        out[i] = arm
+    """`draw_arm` for n requests."""
+    for i in range(draws.shape[0]):
+        out[i] = draw_arm(propensities[i], draws[i])

@@ -54,7 +54,7 @@ class Policy(Protocol):
         """
 
     def update(self, batch: Batch) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
-        """Learn the outcomes one after another; what `distribution` would have said just before each of them."""
+        """Learn the outcomes one after another; what was thought just before each (as `distribution`, to rounding)."""
 
     def rearrange(self, setting: Setting, weight: float = 1.0) -> None:
         """Go on under another setting: arms are matched by name, features must be as many.

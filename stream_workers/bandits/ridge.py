@@ -54,39 +54,6 @@ def product(P: Array, x: Array, y: Array) -> float:
 
 
 @kernel()
-def products(P: Array, columns: Array, rows: int, y: Array, lanes: Array, out: Array) -> None:
-    """Write out[r] = x_r' P x_r for rows vectors at once, each to the bit as `product` does.
-
-    columns: (m, at least rows), the vectors side by side, so that the inner loops run over them; P must be symmetric
-    to the last bit.  Overwrites y (at least rows) and lanes (4, at least rows).
-    """
-    m = P.shape[0]
-    whole = m - m % 4
-    lanes[:, :rows] = 0.0
-    for j in range(m):
-        y[:rows] = 0.0
-        i = 0
-        while i + 3 < m:
-            p0 = P[j, i]
-            p1 = P[j, i + 1]
-            p2 = P[j, i + 2]
-            p3 = P[j, i + 3]
-            for r in range(rows):
-                two = (y[r] + p0 * columns[i, r]) + p1 * columns[i + 1, r]
-                y[r] = (two + p2 * columns[i + 2, r]) + p3 * columns[i + 3, r]
-            i += 4
-        while i < m:
-            for r in range(rows):
-                y[r] += P[j, i] * columns[i, r]
-            i += 1
-        lane = j % 4 if j < whole else 0
-        for r in range(rows):
-            lanes[lane, r] += columns[j, r] * y[r]
-    for r in range(rows):
-        out[r] = (lanes[0, r] + lanes[1, r]) + (lanes[2, r] + lanes[3, r])
-
-
-@kernel()
 def shrink(P: Array, y: Array, factor: float) -> None:
     """P -= factor y y', keeping P exactly symmetric.  Overwrites y."""
     s = math.sqrt(factor)

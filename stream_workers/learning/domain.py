@@ -4,6 +4,7 @@ The state is a function of the specifications and outcomes it was given, in orde
 batched.  `decide` only reads it.
 """
 
+import itertools
 import struct
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple, Self
@@ -20,8 +21,9 @@ from stream_workers.bandits.pacer import pace, pace_for
 from stream_workers.bandits.packing import pack, unpack
 from stream_workers.bandits.policy import Batch, Policy, Setting
 from stream_workers.bandits.registry import KINDS, check_params, make
+from stream_workers.bandits.table import Acting
 from stream_workers.evaluation.confidence import Interval
-from stream_workers.evaluation.progressive import Progressive
+from stream_workers.evaluation.progressive import PRIOR_MEAN, Progressive
 
 from .outcomes import check, columns
 
@@ -33,6 +35,8 @@ _FORMAT: Final = 1
 
 #: What share of its weight the past keeps when the reward is redefined: the learned models are a start, no more.
 REDEFINED_WEIGHT: Final = 0.1
+
+_revisions = itertools.count(1)
 
 
 class Choices(NamedTuple):
@@ -57,12 +61,14 @@ class DomainState:
 
     spec: DomainSpec
     version: int
+    #: Another number, of no other state, whenever arrays are replaced: what points into them is then stale.
+    revision: int
 
     def __init__(self, spec: DomainSpec, version: int) -> None:
         """SpecificationError if a policy's parameters or names are wrong."""
         _check_policies(spec)
         self._take(spec, version)
-        self._lambda = 0.0
+        self._lambda = np.zeros(1)
         self._counts = {"outcomes": 0, "complete": 0, "removed_arm": 0, "costs": 0}
         self._policies: list[Policy] = [make(each.kind, _setting(spec, each)) for each in _learners(spec)]
         self._evaluation = Progressive(tuple(each.name for each in _learners(spec)), tuple(self._index))
@@ -75,11 +81,17 @@ class DomainState:
         self._prices = np.array([arm.price for arm in spec.arms], np.float64)
         budget = spec.budget.cost_per_request if spec.budget else None
         self._pace = pace_for(budget, self._prices[self._enabled])
+        self.revision = next(_revisions)
 
     @property
     def champion(self) -> Policy:
         """The policy that acts."""
         return self._policies[0]
+
+    def acting(self) -> Acting:
+        """What it decides with, for tables of many domains.  Not to be changed, and stale under another revision."""
+        acted = self._evaluation.acted
+        return Acting(self.champion, self.spec.features, self._enabled, self._prices, self._lambda, acted, PRIOR_MEAN)
 
     def apply_spec(self, spec: DomainSpec, version: int) -> None:
         """Go on under another specification, keeping what was learned wherever it still means something.
@@ -106,7 +118,7 @@ class DomainState:
                 kept.add(each.name)
         self._take(spec, version)
         self._policies = policies
-        self._lambda = min(self._lambda, self._pace.ceiling)
+        self._lambda[0] = min(self._lambda[0], self._pace.ceiling)
         self._evaluation = self._evaluation.rearrange(
             tuple(each.name for each in _learners(spec)), tuple(self._index), frozenset(kept), restart=redefined
         )
@@ -125,13 +137,13 @@ class DomainState:
         if eligible is not None:
             allowed &= eligible
         rows = np.require(features, np.float32, ["C", "W"])
-        probabilities, estimates = self.champion.distribution(rows, allowed, self._prices, self._lambda)
+        probabilities, estimates = self.champion.distribution(rows, allowed, self._prices, self._lambda[0])
         if estimates is None:
             estimates = np.broadcast_to(self._evaluation.arm_means(), (n, K))
         propensities = probabilities.astype(np.float32)
         arm = np.empty(n, np.int64)
         sample(propensities, np.require(draws, np.float64, ["C", "W"]), arm)
-        return Choices(arm, propensities, (estimates - self._lambda * self._prices).astype(np.float32))
+        return Choices(arm, propensities, (estimates - self._lambda[0] * self._prices).astype(np.float32))
 
     def learn(self, outcomes: Sequence[Outcome]) -> None:
         """Learn outcomes in log order; each must have passed `check`.
@@ -142,7 +154,7 @@ class DomainState:
             return
         data = columns(outcomes, self.spec, self._index)
         lambdas = np.empty(len(outcomes))
-        self._lambda = pace(self._lambda, data.costs, *self._pace, lambdas)
+        self._lambda[0] = pace(self._lambda[0], data.costs, *self._pace, lambdas)
         there = data.chosen >= 0
         counts = self._counts
         counts["outcomes"] += len(outcomes)
@@ -168,7 +180,7 @@ class DomainState:
             "domain": self.spec.domain,
             "version": self.version,
             "counts": dict(self._counts),
-            "lambda": self._lambda,
+            "lambda": float(self._lambda[0]),
             "policies": [
                 {
                     "name": each.name,
@@ -199,7 +211,7 @@ class DomainState:
         stored = _Stored(
             self.spec,
             self.version,
-            self._lambda,
+            float(self._lambda[0]),
             self._counts,
             [policy.to_bytes() for policy in self._policies],
             pack(self._evaluation.arrays()),
@@ -217,7 +229,7 @@ class DomainState:
             )
         stored = msgspec.msgpack.decode(data[_HEADER.size :], type=_Stored)
         state = cls(stored.spec, stored.version)
-        state._lambda, state._counts = stored.lambda_, stored.counts
+        state._lambda[0], state._counts = stored.lambda_, stored.counts
         state._policies = [
             KINDS[each.kind].policy.from_bytes(raw, _setting(stored.spec, each))
             for each, raw in zip(_learners(stored.spec), stored.policies, strict=True)

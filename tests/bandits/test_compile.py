@@ -18,4 +18,14 @@ def test_command():
         for attribute, value in vars(importlib.import_module(name)).items():
             if getattr(value, "signatures", None) and not value._can_compile:
                 compiled.add(attribute)
-    assert {"distribute", "learn", "sample", "pace", "evaluate", "hash_to_unit", "constant"} <= compiled
+    assert {
+        "distribute",
+        "decide_many",
+        "forms",
+        "learn",
+        "sample",
+        "pace",
+        "evaluate",
+        "hash_to_unit",
+        "constant",
+    } <= compiled

@@ -1,0 +1,62 @@
+"""Arrays by their addresses, so that one kernel call can work on the arrays of many owners.
+
+An address is only as good as its array: whoever stores one keeps a reference to the array beside it.
+"""
+
+# ruff: noqa: ARG001 - the signatures of intrinsics are numba's
+
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import carray, types
+from numba.extending import intrinsic
+from numpy.typing import NDArray
+
+from .kernel import kernel
+
+
+@intrinsic
+def _float64_at(typing: Any, address: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], ir.DoubleType().as_pointer())
+
+    return types.CPointer(types.float64)(types.int64), generate
+
+
+@intrinsic
+def _int64_at(typing: Any, address: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], ir.IntType(64).as_pointer())
+
+    return types.CPointer(types.int64)(types.int64), generate
+
+
+@kernel("f8[::1](i8, i8)")
+def vector(address: int, n: int) -> NDArray[np.float64]:
+    """The (n,) float64 at an address."""
+    return carray(_float64_at(address), (n,))  # type: ignore[no-any-return]
+
+
+@kernel("f8[:,::1](i8, i8, i8)")
+def matrix(address: int, n: int, m: int) -> NDArray[np.float64]:
+    """The (n, m) float64 at an address."""
+    return carray(_float64_at(address), (n, m))  # type: ignore[no-any-return]
+
+
+@kernel("f8[:,:,::1](i8, i8, i8)")
+def matrices(address: int, n: int, m: int) -> NDArray[np.float64]:
+    """The (n, m, m) float64 at an address."""
+    return carray(_float64_at(address), (n, m, m))  # type: ignore[no-any-return]
+
+
+@kernel("i8[::1](i8, i8)")
+def integers(address: int, n: int) -> NDArray[np.int64]:
+    """The (n,) int64 at an address."""
+    return carray(_int64_at(address), (n,))  # type: ignore[no-any-return]
+
+
+def address_of(array: NDArray[Any]) -> int:
+    """Where a C-contiguous array's numbers are."""
+    assert array.flags.c_contiguous
+    return int(array.ctypes.data)

@@ -1,0 +1,122 @@
+"""Many domains' champions by slot, so that a batch of requests of any of them is decided in one call.
+
+A slot holds addresses of the arrays that learning changes in place, and references that keep them alive.  When a
+state's arrays are replaced its `revision` becomes another: the slot is stale, and must be put again before it is used.
+"""
+
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import layout
+from .address import address_of
+from .constant import Uniform
+from .deciding import decide_many, extent
+from .doubly_robust import DoublyRobust
+from .policy import Policy
+
+
+class Acting(NamedTuple):
+    """What a domain decides with."""
+
+    champion: Policy
+    features: int  # d
+    enabled: NDArray[np.bool_]  # (K,)
+    prices: NDArray[np.float64]  # (K,)
+    lambda_: NDArray[np.float64]  # (1,)
+    acted: NDArray[np.float64]  # (K, 3): number, mean and sum of squared deviations of the rewards of each arm
+    unknown_mean: float  # what an arm that never acted is taken to be worth
+
+
+class Acts(Protocol):
+    """A domain's state."""
+
+    def acting(self) -> Acting:
+        """What it decides with, until its revision changes."""
+
+
+class DecisionTable:
+    """Slots are small numbers that the caller gives out; memory is 208 bytes for each up to the highest, and theirs."""
+
+    def __init__(self) -> None:
+        self._integers = np.zeros((8, layout.INTEGERS), np.int64)
+        self._floats = np.zeros((8, layout.FLOATS))
+        self._count = np.zeros(8, np.int64)
+        self._held: dict[int, tuple[Any, ...]] = {}
+
+    def put(self, slot: int, state: Acts) -> bool:
+        """Let a slot decide with a state's champion; False if its kind can not (the slot is then empty)."""
+        self._make_room(slot)
+        acting = state.acting()
+        champion, K = acting.champion, len(acting.prices)
+        places = np.flatnonzero(acting.enabled)
+        integers, floats = self._integers[slot], self._floats[slot]
+        integers[:] = 0
+        held: tuple[Any, ...] = (places, acting.prices, acting.lambda_, acting.acted)
+        if isinstance(champion, DoublyRobust):
+            parts = champion.layout()
+            integers[layout.KIND] = layout.DOUBLY_ROBUST
+            integers[layout.MEAN : layout.COUNTERS + 1] = [address_of(each) for each in parts[:9]]
+            floats[layout.FACTOR : layout.GAMMA + 1] = (
+                *(parts.factor, parts.forgetting, parts.ridge, parts.bonus, parts.gamma),
+            )
+            integers[layout.SIZE] = parts.theta.shape[1]
+            held += parts[:9]
+        elif isinstance(champion, Uniform):
+            leader = champion.arm()
+            integers[layout.KIND] = layout.CONSTANT
+            there = leader >= 0 and acting.enabled[leader]
+            integers[layout.LEADER] = int(np.searchsorted(places, leader)) if there else -1
+        else:
+            self._held.pop(slot, None)
+            return False
+        integers[layout.FEATURES], integers[layout.ARMS], integers[layout.ENABLED] = acting.features, K, len(places)
+        integers[layout.PLACES : layout.ACTED + 1] = [address_of(each) for each in held[:4]]
+        floats[layout.MINIMUM] = champion.setting.exploration_minimum
+        floats[layout.UNKNOWN_MEAN] = acting.unknown_mean
+        self._held[slot] = held
+        return True
+
+    def drop(self, slot: int) -> None:
+        """Empty a slot."""
+        if self._held.pop(slot, None) is not None:
+            self._integers[slot] = 0
+
+    def decide(
+        self,
+        slots: NDArray[np.int64],
+        features: NDArray[np.float32],
+        draws: NDArray[np.float64],
+        choice: NDArray[np.int64],
+        propensities: NDArray[np.float32],
+        scores: NDArray[np.float32],
+    ) -> None:
+        """Choose for n requests, each among all enabled arms of its slot, as `DomainState.decide` does, bit for bit.
+
+        slots: (n,); features: (n, width), row i's first d are of its slot's domain; draws: (n,) uniform in [0, 1).
+        Written: choice (n,), the index among the slot's enabled arms, -1 if it has none; propensities and scores
+        (n, Kmax), the enabled arms in order, then zeros.  ValueError: a slot that is empty, arrays that are too narrow.
+        """
+        if not len(slots):
+            return
+        if slots.min() < 0 or slots.max() >= len(self._integers):
+            raise ValueError(f"slots from {slots.min()} to {slots.max()}; the table has {len(self._integers)}")
+        kind, d, m, arms = extent(self._integers, slots)
+        if kind == layout.EMPTY:
+            raise ValueError("a request of an empty slot: put a state into it first")
+        if features.shape[1] < d or min(propensities.shape[1], scores.shape[1]) < arms:
+            raise ValueError(
+                f"features are {features.shape[1]} wide, propensities {propensities.shape[1]}, scores "
+                f"{scores.shape[1]}; these slots need {d} and {arms}"
+            )
+        decide_many(self._integers, self._floats, self._count, slots, features, draws, choice, propensities, scores, m)
+
+    def _make_room(self, slot: int) -> None:
+        if slot >= len(self._integers):
+            size = max(slot + 1, 2 * len(self._integers))
+            for name in ("_integers", "_floats", "_count"):
+                old = getattr(self, name)
+                larger = np.zeros((size, *old.shape[1:]), old.dtype)
+                larger[: len(old)] = old
+                setattr(self, name, larger)
