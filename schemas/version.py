@@ -1,4 +1,4 @@
-"""This release: what /status of a process says of itself, so that a rolling upgrade can be followed."""
+"""The release: what /status of a process says of itself, so that a rolling upgrade can be followed."""
 
 from typing import Final
 

@@ -51,6 +51,12 @@ class WorkerMetrics(Collector):
             yield GaugeMetricFamily(
                 "croupier_checkpoint_age_seconds", "Since the last checkpoint", status["checkpoint_age_seconds"]
             )
+        recovering = status["recovering"]
+        yield GaugeMetricFamily(
+            "croupier_recovery_records",
+            "Changelog records to read before this process is ready, 0 when it is",
+            recovering["of"] - recovering["read"] if recovering else 0,
+        )
         yield GaugeMetricFamily("croupier_in_flight_bytes", "Output not acknowledged yet", status["in_flight_bytes"])
         yield GaugeMetricFamily("croupier_decisions_open", "Decisions waiting for feedback", status["decisions_open"])
         yield GaugeMetricFamily("croupier_rewards_held", "Rewards whose decision is not known", status["rewards_held"])

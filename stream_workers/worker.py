@@ -30,6 +30,7 @@ from .topology import Role
 log = structlog.get_logger(__name__)
 
 _CLOCK_SECONDS = 0.2
+_TOLD_DOMAINS = 1_000
 _CLOCK = wire.encode(Clock())
 
 
@@ -65,8 +66,8 @@ class Worker:
         loop = asyncio.get_running_loop()
         for each in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(each, stop.set)
-        server = StatusServer(self.status, self.metrics.registry)
-        self.metrics.watch(self.status)
+        server = StatusServer(self.status, self.app.verdict, self.metrics.registry)
+        self.metrics.watch(self.vitals)
         await server.start(self.settings.http_host, self.settings.http_port)
         announced = self._announce(server.address)
         log.info("serving", address=server.address, role=self.settings.role)
@@ -118,7 +119,7 @@ class Worker:
         now = time.monotonic()
         idle: dict[int, dict[str, float]] = {}
         lagging: set[int] = set()
-        for topic, number, position, end in self.app.lags():
+        for topic, number, position, end, _ in self.app.lags():
             if topic not in (topics.DECISIONS.name, topics.REWARDS.name):
                 continue
             known = self._seen.get((topic, number))
@@ -129,11 +130,10 @@ class Worker:
             idle.setdefault(number, {})[topic] = (now - known[1]) * 1000.0
         return {number: by_topic for number, by_topic in idle.items() if number not in lagging}
 
-    def status(self) -> dict[str, Any]:
-        """What /status answers."""
+    def vitals(self) -> dict[str, Any]:
+        """What can be said without a look at any domain: for metrics, often asked."""
         joined: Counter[str] = Counter()
         tenants: defaultdict[str, Counter[str]] = defaultdict(Counter)
-        domains: list[dict[str, Any]] = []
         decisions_open = rewards_held = 0
         for partition in list(self.app.ledger.owned.values()):
             for stage in partition.stages.values():
@@ -144,11 +144,6 @@ class Worker:
                     for tenant, tally in processor.tallies().items():
                         tenants[tenant].update(tally)  # records without a tenant are counted in every partition
                         joined.update(tally)
-                elif isinstance(processor, LearnerProcessor):
-                    for tenant, domain in processor.domains():
-                        state = processor.domain(tenant, domain)
-                        if state is not None:
-                            domains.append({"tenant": tenant, "domain": domain, **state.report()})
         return {
             "role": self.settings.role,
             "pid": os.getpid(),
@@ -159,8 +154,23 @@ class Worker:
             "rewards_held": rewards_held,
             "joined": dict(joined),
             "tenants": {tenant: dict(tally) for tenant, tally in tenants.items()},
-            "domains": domains,
         }
+
+    def status(self) -> dict[str, Any]:
+        """What /status answers: the vitals, and what is learned.  Of many domains only the first are told."""
+        domains: list[dict[str, Any]] = []
+        learners = [
+            stage.processor
+            for partition in list(self.app.ledger.owned.values())
+            for stage in partition.stages.values()
+            if isinstance(stage.processor, LearnerProcessor)
+        ]
+        named = [(learner, *name) for learner in learners for name in learner.domains()]
+        for learner, tenant, domain in named[:_TOLD_DOMAINS]:
+            state = learner.domain(tenant, domain)
+            if state is not None:
+                domains.append({"tenant": tenant, "domain": domain, **state.report()})
+        return {**self.vitals(), "domains": domains, "domains_untold": max(0, len(named) - _TOLD_DOMAINS)}
 
 
 def _spare_the_collector() -> None:

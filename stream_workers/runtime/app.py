@@ -40,6 +40,7 @@ _CHANGELOG_BATCH_BYTES = 8 * 1024 * 1024
 _OUTPUT_BATCH_BYTES = 512 * 1024
 _REVOKE_COMMIT_SECONDS = 5.0
 _STOP_SECONDS = 15.0
+_ASK_SECONDS = 10.0
 
 
 class StatefulApp:
@@ -329,9 +330,12 @@ class StatefulApp:
         except Exception as error:
             self.fail(error, "checkpoint")
             raise
-        self.health.checkpointed()
         self._on_checkpoint(time.monotonic() - begun, self.checkpointer.bytes_written - before)
         return offsets
+
+    def committed(self) -> None:
+        """The offsets of the last checkpoint are committed."""
+        self.health.committed()
 
     # --- who owns what ------------------------------------------------------------------------------------------
 
@@ -417,12 +421,20 @@ class StatefulApp:
         """
         while True:
             await asyncio.sleep(self.settings.stall_seconds)
+            # Asked of the broker: a consumer that fetches nothing learns of no end, and would seem to have no lag.
+            try:
+                async with asyncio.timeout(_ASK_SECONDS):
+                    self._ends = await self._reader.ends(self._sources() or [self._any_source()])
+                self.health.done("broker")
+            except Exception as error:  # it is away: no source can be blamed for standing still
+                words = f"the broker at {self.settings.bootstrap_servers} has not answered ({type(error).__name__})"
+                self.health.work("broker", None, words)
+            self._watch_recovery()
             if self.faust.rebalancing or not self._flowing():
                 self.health.clear()
+                self.health.work("group", None, f"the group {self.settings.group_id} has not settled")
                 continue
-            # Asked of the broker: a consumer that fetches nothing learns of no end, and would seem to have no lag.
-            with contextlib.suppress(Exception):  # the broker is away: nobody can be blamed for standing still
-                self._ends = await self._reader.ends(self._sources())
+            self.health.done("group")
             for lag in self.health.observe(self.lags()):
                 partition = self.ledger.owned.get(lag.partition)
                 if partition is None or not partition.open_for(lag.topic) or self._delivering:
@@ -434,6 +446,17 @@ class StatefulApp:
                 if still > self.settings.give_up_seconds:
                     self.fail(RuntimeError("seeking back did not help"), f"{lag.topic} {lag.partition} stands still")
                 await self._seek(lag.topic, lag.partition, lag.applied)
+
+    def _watch_recovery(self) -> None:
+        if self._recovering is None or self._recovering.done():
+            self.health.done("recovery")
+            return
+        progress = self.recovery.progress
+        words = f"recovery stands at {progress.read:,} of {progress.total:,} changelog records"
+        self.health.work("recovery", (progress.read, progress.steps), words)
+
+    def _any_source(self) -> TopicPartition:
+        return TopicPartition(self._full[self.stages[0].sources[0]], 0)
 
     def _sources(self) -> list[TopicPartition]:
         return [
@@ -454,7 +477,7 @@ class StatefulApp:
                     fetched = 0
                 position = owned.positions[topic]
                 end = max(position, fetched, self._ends.get(tp, 0), owned.barrier[topic])
-                found.append(Lag(topic, number, position, end))
+                found.append(Lag(topic, number, position, end, partition.waiting(topic)))
         return found
 
     def full_name(self, topic: str) -> str:
@@ -465,20 +488,23 @@ class StatefulApp:
         """Output that is not acknowledged yet."""
         return self.outputs.in_flight()
 
-    def status(self) -> dict[str, Any]:
-        """What this process owns, how far it is, and whether that is healthy; for /status and /health."""
+    def verdict(self) -> dict[str, Any]:
+        """What /health answers."""
         problem = self.health.problem()
+        return {"healthy": problem is None, "reason": problem}
+
+    def status(self) -> dict[str, Any]:
+        """What this process owns, how far it is, and whether that is healthy."""
         age = self.health.checkpoint_age()
         recovering = self._recovering is not None and not self._recovering.done()
         return {
-            "healthy": problem is None,
-            "reason": problem,
+            **self.verdict(),
             "generation": self._generation(),
             "recovering": self.recovery.progress.describe() if recovering else None,
             "checkpoint_age_seconds": None if age is None else round(age, 3),
             "partitions": [
                 {"topic": each.topic, "partition": each.partition, "applied": each.applied, "end": each.end,
-                 "lag": each.end - each.applied}
+                 "lag": each.end - each.applied, "why": each.why or None}
                 for each in self.lags()
             ],
         }  # fmt: skip

@@ -33,6 +33,9 @@ class Runtime(Protocol):
     async def checkpoint(self) -> dict[TopicPartition, int]:
         """Make what was applied durable; the offsets that may be committed."""
 
+    def committed(self) -> None:
+        """The offsets of the last checkpoint are committed."""
+
     def delivering(self) -> bool:
         """Whether an agent is at work on a message, or waits until its output may go on."""
 
@@ -156,7 +159,10 @@ class BatchConsumer(driver.Consumer):
         if not durable:
             return False
         committable = {TP(tp.topic, tp.partition): offset for tp, offset in durable.items()}
-        return bool(await super()._commit_offsets(committable, start_new_transaction))
+        committed = bool(await super()._commit_offsets(committable, start_new_transaction))
+        if committed:
+            self.runtime.committed()
+        return committed
 
     # In the consumer's own thread, where aiokafka expects them.
 

@@ -59,6 +59,17 @@ class OwnedPartition:
             return False
         return all(self.stages[name].caught_up() for name in owned.stage.waits_for)
 
+    def waiting(self, topic: str) -> str:
+        """What records of `topic` wait for before they may be applied, e.g. "waits for learner (outcomes 17 of 40)"."""
+        owned = self.by_topic[topic]
+        late = [self.stages[name] for name in owned.stage.waits_for if not self.stages[name].caught_up()]
+        return "; ".join(
+            f"waits for {each.stage.name} ({topic} {each.positions[topic]:,} of {end:,})"
+            for each in late
+            for topic, end in each.barrier.items()
+            if each.positions[topic] < end
+        )
+
 
 class Ledger:
     """The partitions owned and ready, and the check that stands before every application."""

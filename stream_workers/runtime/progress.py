@@ -24,6 +24,7 @@ class Progress:
     loadings: dict[TopicPartition, Loading] = field(default_factory=dict)
     begun: float = field(default_factory=time.monotonic)
 
+    steps: int = 0  # claims, and processors made
     read_seconds: float | None = None  # it took to read; claiming and indexing come after it
 
     def all_read(self) -> None:

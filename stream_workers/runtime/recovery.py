@@ -139,6 +139,7 @@ class Recovery:
                 # Some index all their state: seconds, in which the event loop must turn or the lease is lost.
                 one.processor = await in_thread(stage.make, work)
                 owned[stage.name] = one
+                self.progress.steps += 1
             by_topic = {topic: one for one in owned.values() for topic in one.stage.sources}
             partitions.append(OwnedPartition(n, generation, owned, by_topic))
         self._reached("recovery-made")

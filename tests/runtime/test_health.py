@@ -41,7 +41,44 @@ def test_what_is_applied_must_become_durable():
     assert health.problem() is None
     now[0] = 31.0
     assert "no checkpoint was completed for 31 s" in health.problem()
-    health.checkpointed()
+    health.committed()
     assert health.problem() is None
     now[0] = 33.5
     assert health.checkpoint_age() == 2.5
+
+
+def test_work_that_does_not_get_on_is_unhealthy_whatever_it_is():
+    """Recovery, a group that does not settle, a broker that does not answer: at the same place for longer than the
+    limit, and well again as soon as it moves or is done."""
+    now = [0.0]
+    health = Health(30.0, lambda: now[0])
+    for at in range(4):
+        now[0] += 20.0
+        health.work("recovery", at, f"recovery stands at {at} of 9")
+        assert health.problem() is None
+    now[0] += 31.0
+    health.work("recovery", 3, "recovery stands at 3 of 9")
+    health.work("broker", None, "the broker has not answered")
+    assert health.problem() == "recovery stands at 3 of 9 for 31 s"
+    now[0] += 31.0
+    assert health.problem() == "the broker has not answered for 31 s; recovery stands at 3 of 9 for 62 s"
+    health.work("recovery", 4, "recovery stands at 4 of 9")
+    health.done("broker")
+    assert health.problem() is None
+    now[0] += 31.0
+    health.done("recovery")
+    assert health.problem() is None
+
+
+def test_the_reason_says_what_a_source_waits_for():
+    """A router that waits for its learner is no riddle, and how far the learner is by now is in the sentence."""
+    now = [0.0]
+    health = Health(30.0, lambda: now[0])
+    health.observe([Lag("contexts", 0, 3, 9, "waits for learner (outcomes 1 of 40)")])
+    now[0] = 40.0
+    health.observe([Lag("contexts", 0, 3, 9, "waits for learner (outcomes 17 of 40)")])
+    assert health.problem() == (
+        "contexts partition 0 stands at offset 3 for 40 s: it waits for learner (outcomes 17 of 40)"
+    )
+    health.clear()
+    assert health.problem() is None

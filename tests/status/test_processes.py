@@ -19,8 +19,9 @@ async def serve():
     servers = []
 
     async def start(**status):
+        told = {"pid": os.getpid(), "healthy": True, "reason": None, **status}
         server = StatusServer(
-            lambda: {"pid": os.getpid(), "healthy": True, "reason": None, **status}, CollectorRegistry()
+            lambda: told, lambda: {"healthy": told["healthy"], "reason": told["reason"]}, CollectorRegistry()
         )
         await server.start("127.0.0.1", 0)
         servers.append(server)
