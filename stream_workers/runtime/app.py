@@ -16,7 +16,7 @@ from schemas import topics, wire
 from schemas.errors import BadRecordError, CroupierError, Reason
 from schemas.events import DeadLetter
 
-from ..columnar.rows import Rows
+from ..columnar.rows import FetchedRecords, Rows
 from .checkpoint import Checkpointer
 from .clients import cluster_id, new_producer
 from .consumer import BatchConsumer, BatchTransport
@@ -140,7 +140,7 @@ class StatefulApp:
                 message = event.message
                 self._delivering += 1
                 try:
-                    await self._deliver(topic, message.partition, message.generation_id, message.value)
+                    await self._deliver(topic, message.generation_id, message.value)
                 except asyncio.CancelledError:
                     raise
                 except Exception as error:
@@ -216,14 +216,15 @@ class StatefulApp:
 
     # --- applying -----------------------------------------------------------------------------------------------
 
-    async def _deliver(self, topic: str, number: int, generation: int, records: Sequence[Any]) -> None:
-        verdict = self.ledger.in_order(topic, number, generation, records)
-        if verdict.owned is not None and verdict.records:
-            self._apply(verdict.owned, topic, number, verdict.records)
-            self.outputs.kick()
-            await self.outputs.room()
-        elif verdict.seek_to is not None:
-            await self._go_back(topic, number, verdict.seek_to)
+    async def _deliver(self, topic: str, generation: int, batches: Sequence[tuple[int, FetchedRecords]]) -> None:
+        for number, records in batches:
+            verdict = self.ledger.in_order(topic, number, generation, records)
+            if verdict.owned is not None and verdict.records:
+                self._apply(verdict.owned, topic, number, verdict.records)
+                self.outputs.kick()
+                await self.outputs.room()
+            elif verdict.seek_to is not None:
+                await self._go_back(topic, number, verdict.seek_to)
 
     async def _go_back(self, topic: str, number: int, expected: int) -> None:
         """Fetch again from `expected`; when it is refused there again, ask a reader of our own whether it is there."""

@@ -1,8 +1,8 @@
 """Faust's aiokafka driver, moving batches instead of records.
 
-Faust spends its time on per-message tasks.  Here one message stands for all records fetched from a partition, and the
-next fetch waits until they were applied; aiokafka goes on fetching in its own thread meanwhile, so batches grow under
-load by themselves.  What is overridden here are private methods of pinned versions: see `upstream`.
+Faust spends its time on per-message tasks.  Here one message stands for all records fetched of a topic, and the next
+fetch waits until they were applied; aiokafka goes on fetching in its own thread meanwhile, so batches grow under load
+by themselves.  What is overridden here are private methods of pinned versions: see `upstream`.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
+from ..columnar.rows import FetchedRecords
 from .fetching import give_columns
 
 _APPLY_TIMEOUT = 1.0
@@ -69,7 +70,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
 
 class BatchConsumer(driver.Consumer):
-    """Delivers each fetched partition batch as one Faust message."""
+    """Delivers what was fetched of a topic, partition by partition, as one Faust message."""
 
     runtime: Runtime
 
@@ -86,7 +87,7 @@ class BatchConsumer(driver.Consumer):
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
-        """One message per partition that has records."""
+        """One message per topic that has records; its value: (partition, records) for each partition."""
         if not self.flow_active:
             await self.wait(self.can_resume_flow)
         await self._all_applied()
@@ -100,16 +101,19 @@ class BatchConsumer(driver.Consumer):
         records = await self._getmany(active, timeout)
         if not records or self.should_stop or not self.flow_active:
             return  # what was fetched and not applied is found missing where it is applied, and sought back
+        by_topic: dict[str, list[tuple[int, FetchedRecords]]] = {}
         for tp, batch in records.items():
-            if not batch:
-                continue
+            if batch:
+                by_topic.setdefault(tp.topic, []).append((tp.partition, batch))
+        for topic, batches in by_topic.items():
             if not self.flow_active or self.app.consumer_generation_id != generation:
                 return
+            partition, batch = batches[0]
             last = batch[-1]
             self._under_way += 1
-            yield TP(tp.topic, tp.partition), ConsumerMessage(
-                tp.topic, tp.partition, last.offset, last.timestamp / 1000, _LOG_APPEND_TIME,
-                (), None, batch, None, 0, 0, TP(tp.topic, tp.partition), generation_id=generation,
+            yield TP(topic, partition), ConsumerMessage(
+                topic, partition, last.offset, last.timestamp / 1000, _LOG_APPEND_TIME,
+                (), None, batches, None, 0, 0, TP(topic, partition), generation_id=generation,
             )  # fmt: skip
 
     def batch_done(self) -> None:
