@@ -24,6 +24,7 @@ REPORTS: Final[dict[str, tuple[str, ...]]] = {
     "latency": ("--rounds", "1", "--seconds", "5", "--warm-up", "1"),
     "scale": ("--records", "60000", "--runs", "1", "--seconds", "5", "--tenants", "10,1000"),
     "profile": ("--records", "100000"),
+    "stages": ("--records", "10000"),
 }
 
 
@@ -68,7 +69,7 @@ def markdown(reports: Mapping[str, dict[str, Any]]) -> str:
     if aimed := aims.rows(reports):
         parts += ["## Aims", _table(("figure", "what", "aim", "found", ""), aimed)]
     for name, report in reports.items():
-        parts += [f"## {name.capitalize()}", f"`python -m benchmarks.{name} --json`; {_machine(report['machine'])}."]
+        parts += [f"## {name.capitalize()}", _origin(name, report)]
         parts += _TABLES[name](report)
     return "\n\n".join(parts)
 
@@ -118,7 +119,18 @@ def _profile(report: dict[str, Any]) -> list[str]:
     return [_table(("µs a record", *(f"`{name}`" for name in programs)), rows)]
 
 
-_TABLES = {"throughput": _throughput, "latency": _latency, "scale": _scale, "profile": _profile}
+def _stages(report: dict[str, Any]) -> list[str]:
+    rows = [*report["microseconds"].items(), ("all", report["all"])]
+    told = f"{report['records']:,} contexts of one partition in batches of {report['batch']:,}."
+    return [told, _table(("step", "µs a record"), rows)]
+
+
+_TABLES = {"throughput": _throughput, "latency": _latency, "scale": _scale, "profile": _profile, "stages": _stages}
+
+
+def _origin(name: str, report: Mapping[str, Any]) -> str:
+    machine = f"; {_machine(report['machine'])}" if "machine" in report else ""
+    return f"`python -m benchmarks.{name} --json`{machine}."
 
 
 def _machine(machine: Mapping[str, Any]) -> str:
