@@ -14,6 +14,7 @@ from typing import Any
 from infra.connection import HOME_VARIABLE, VARIABLE
 from infra.kafka import RunningBroker, start_broker
 from infra.kafka.topics import check_topics, create_topics
+from infra.liveness import Liveness
 from infra.supervisor import Program, Supervisor
 from schemas.errors import CroupierError
 from schemas.topics import DEFAULT_PARTITIONS
@@ -123,7 +124,7 @@ def _programs(servers: str, home: Path, prefix: str, workers: int, worker_option
             sys.executable, "-m", "infra.cli", role,
             "--prefix", prefix, "--state-dir", str(home.absolute() / "state" / name), *options,
         ]  # fmt: skip
-        return Program(name, command, environment)
+        return Program(name, command, environment, Liveness(home.absolute() / "run", role))
 
     return [
         *(program(f"worker-{number}", "worker", worker_options) for number in range(1, workers + 1)),

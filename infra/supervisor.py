@@ -1,4 +1,7 @@
-"""Keeps a deployment's processes running on this machine: starts them, and brings back the dead with backoff."""
+"""Keeps a deployment's processes running on this machine: starts them, and brings back the dead with backoff.
+
+One that lives and does not work (its /health fails, or does not answer) for too long is ended and brought back, too.
+"""
 
 import asyncio
 import ctypes
@@ -12,9 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from .liveness import Liveness
+
 _BACKOFF_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 _STEADY_SECONDS = 60.0  # after this long a start counts as good, and the backoff begins anew
-_GRACE_SECONDS = 20.0
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
@@ -31,12 +35,24 @@ class Program:
     name: str
     command: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
+    liveness: Liveness | None = None  # None: it is not asked
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long what is waited for, in seconds."""
+
+    look: float = 2.0  # between two questions
+    unhealthy: float = 60.0  # after this long it is ended; /health itself waits for half a minute before it says no
+    starting: float = 600.0  # until it serves: kernels may have to be compiled
+    grace: float = 20.0  # between SIGTERM and SIGKILL
 
 
 class Supervisor:
     """Runs programs until told to stop.  Their standard error goes to one log file each, which grows over restarts."""
 
-    def __init__(self, programs: Sequence[Program], log_dir: Path, say: Say) -> None:
+    def __init__(self, programs: Sequence[Program], log_dir: Path, say: Say, patience: Patience | None = None) -> None:
+        self._patience = patience or Patience()
         self._programs = programs
         self._log_dir = log_dir
         self._say = say
@@ -68,7 +84,11 @@ class Supervisor:
             begun = time.monotonic()
             with (self._log_dir / f"{program.name}.log").open("ab") as log:
                 process = self._running[program.name] = await self._start(program, log)
-            code = await process.wait()
+            watching = asyncio.create_task(self._watch(program, process))
+            try:
+                code = await process.wait()
+            finally:
+                watching.cancel()
             failures = 0 if time.monotonic() - begun > _STEADY_SECONDS else failures + 1
             delay = _BACKOFF_SECONDS[min(failures, len(_BACKOFF_SECONDS)) - 1] if failures else 0.0
             self._say(f"{program.name} ended ({_explain(code)}); it starts again in {delay:g} s")
@@ -87,13 +107,37 @@ class Supervisor:
             preexec_fn=functools.partial(_die_with, os.getpid()),
         )
 
-    @staticmethod
-    async def _end(process: asyncio.subprocess.Process) -> None:
+    async def _watch(self, program: Program, process: asyncio.subprocess.Process) -> None:
+        """End the process when it has not worked for too long."""
+        if program.liveness is None:
+            return
+        begun, served, since = time.monotonic(), False, None
+        while True:
+            await asyncio.sleep(self._patience.look)
+            now = time.monotonic()
+            served = served or await program.liveness.serves(process.pid)
+            if not served and now - begun > self._patience.starting:
+                await self._replace(program, process, f"it has not begun to serve for {now - begun:.0f} s")
+                return
+            problem = await program.liveness.problem(process.pid)
+            if problem is None:
+                since = None
+                continue
+            since = now if since is None else since
+            if now - since > self._patience.unhealthy:
+                await self._replace(program, process, f"not healthy for {now - since:.0f} s: {problem}")
+                return
+
+    async def _replace(self, program: Program, process: asyncio.subprocess.Process, reason: str) -> None:
+        self._say(f"{program.name} is ended and started again: {reason}")
+        await self._end(process)
+
+    async def _end(self, process: asyncio.subprocess.Process) -> None:
         if process.returncode is not None:
             return
         process.terminate()
         try:
-            await asyncio.wait_for(process.wait(), _GRACE_SECONDS)
+            await asyncio.wait_for(process.wait(), self._patience.grace)
         except TimeoutError:
             process.kill()
             await process.wait()
