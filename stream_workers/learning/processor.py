@@ -45,6 +45,10 @@ class LearnerProcessor:
             self._domains[name] = found
         return found
 
+    def loaded(self, tenant: str, domain: str) -> DomainState | None:
+        """What is learned for a domain, if it is in memory."""
+        return self._domains.get((tenant, domain))
+
     def domains(self) -> list[tuple[str, str]]:
         """The names of all domains of this partition."""
         stored = {_name(key[len(_DOMAIN) :]) for key, _ in self._state.scan(_DOMAIN)}
