@@ -17,7 +17,8 @@ from typing import IO
 
 from .liveness import Liveness
 
-_BACKOFF_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+#: No longer at the end: when what made it fail has passed, everything must be at rest again within 30 s.
+_BACKOFF_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0)
 _STEADY_SECONDS = 60.0  # after this long a start counts as good, and the backoff begins anew
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
