@@ -5,7 +5,10 @@ no such value, or it would pass `end`.  Every encoding that the specification al
 writers write the shortest, as msgspec does.
 """
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from ..bandits.kernel import kernel
 from .memory import Bytes, big_endian, copy_bytes, float32_of, float64_of, put_big_endian
@@ -216,7 +219,7 @@ def put_count(data: Bytes, at: int, value: int) -> int:
 
 
 @kernel()
-def put(data: Bytes, at: int, source: Bytes, source_at: int, size: int) -> int:
-    """Copy bytes; the position after them."""
+def put(data: Bytes, at: int, source: NDArray[Any], source_at: int, size: int) -> int:
+    """Copy bytes of an array of any type; the position after them."""
     copy_bytes(data, at, source, source_at, size)
     return at + size

@@ -4,7 +4,7 @@ Read are plain contexts: as our own client encodes them, in the shortest form or
 of their own, with an ASCII id.  Every other one is left to the path of single records.
 """
 
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ Places = NDArray[np.int64]
 #: What is said of a record that was not read.
 OTHER, UNKNOWN_DOMAIN = -1, -2
 
-_TAG: Final = np.frombuffer(bytearray(Context.__struct_config__.tag.encode()), np.uint8)
+_TAG: Final = np.frombuffer(bytearray(str(Context.__struct_config__.tag).encode()), np.uint8)
 _ID_BYTES: Final = 128
 _EXPONENT: Final = np.uint32(0x7F800000)
 _PRIME: Final = np.uint64(0x100000001B3)
@@ -140,8 +140,9 @@ class ContextReader:
             self._features = np.empty((n, width), np.float32)
         features, draws = self._features, np.empty(n)
         verdicts, row, slot, id_at, id_size = (np.empty(n, np.int64) for _ in range(5))
-        m = read_contexts(
+        arguments: tuple[Any, ...] = (
             records.data, records.key_at, records.key_size, records.value_at, records.value_size,
             *lookup.arrays(), verdicts, row, slot, id_at, id_size, features, features.view(np.uint32), draws,
         )  # fmt: skip
+        m = read_contexts(*arguments)
         return PlainContexts(row[:m], slot[:m], id_at[:m], id_size[:m], features[:m], draws[:m]), verdicts

@@ -13,11 +13,12 @@ from ..columnar.messagepack import put, put_bytes_head, put_count, put_text_head
 from ..columnar.rows import FetchedRecords, Rows
 from .contexts import PlainContexts
 from .routes import HEAD_AT, HEAD_SIZE, MIDDLE_SIZE, TAIL_SIZE, Templates
+from .table import Choices
 
 Places = NDArray[np.int64]
 
 _FIELDS: Final = 1 + len(Decision.__struct_fields__)
-_TAG: Final = Decision.__struct_config__.tag.encode()
+_TAG: Final = str(Decision.__struct_config__.tag).encode()
 _BEGIN: Final = np.frombuffer(bytearray([0x90 | _FIELDS, 0xA0 | len(_TAG), *_TAG]), np.uint8)
 assert _FIELDS < 16  # the array's head is one byte
 
@@ -77,9 +78,7 @@ def encode(
     records: FetchedRecords,
     plain: PlainContexts,
     widths: Places,
-    choice: Places,
-    propensities: NDArray[np.float32],
-    scores: NDArray[np.float32],
+    choices: Choices,
     learned: int,
     templates: Templates,
 ) -> Rows:
@@ -91,7 +90,7 @@ def encode(
     value_at, value_size = np.empty(m, np.int64), np.empty(m, np.int64)
     write_decisions(
         records.data, records.offsets, plain.row, plain.slot, plain.id_at, plain.id_size, plain.features,
-        widths.reshape(-1), choice, propensities, scores, learned, templates.data, templates.places,
+        widths.reshape(-1), *choices, learned, templates.data, templates.places,
         out, value_at, value_size,
     )  # fmt: skip
     return Rows(records.data, records.key_at[plain.row], records.key_size[plain.row], out, value_at, value_size)

@@ -37,23 +37,19 @@ class RouterProcessor:
 
     def apply(self, topic: str, records: Sequence[Record]) -> None:
         """Decide a batch of contexts."""
-        fetched = FetchedRecords.of(records)
-        routes = self._routes
-        routes.refresh()
+        fetched, routes = FetchedRecords.of(records), self._routes
         plain, verdicts = self._reader.read(fetched, routes.lookup)
         unknown = np.flatnonzero(verdicts == UNKNOWN_DOMAIN)
-        if len(unknown) and routes.learn(fetched[int(index)] for index in unknown):
+        new = len(unknown) and routes.take_up(fetched[int(index)] for index in unknown)
+        if not routes.follow(plain.slot) or new:
             plain, verdicts = self._reader.read(fetched, routes.lookup)
         if len(plain.row):
-            choice, propensities, scores = routes.decide(plain)
-            self._emit_rows(
-                topics.DECISIONS.name,
-                encode(
-                    fetched, plain, routes.widths, choice, propensities, scores, self._learner.applied, routes.templates
-                ),
-            )
+            choices = routes.decide(plain)
+            rows = encode(fetched, plain, routes.widths, choices, self._learner.applied, routes.templates)
+            self._emit_rows(topics.DECISIONS.name, rows)
         if len(plain.row) < len(fetched):
             self._single.apply(topic, [fetched[int(index)] for index in np.flatnonzero(verdicts < 0)])
 
     def flush(self) -> None:
-        """Nothing is kept."""
+        """Nothing is kept; what the learner drops at this checkpoint is let go at the next."""
+        self._routes.forget()

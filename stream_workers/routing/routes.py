@@ -72,7 +72,7 @@ def find(
                 and equal(data, tenant_at, names, at, tenant_size)
                 and equal(data, domain_at, names, at + tenant_size, domain_size)
             ):
-                return slot
+                return int(slot)
         i = (i + np.uint64(1)) & mask
     return -1
 
