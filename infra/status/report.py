@@ -54,8 +54,9 @@ class ProcessReport(Struct, frozen=True):
     healthy: bool
     reason: str | None
     partitions: list[int]
-    recovering: dict[str, int] | None
+    recovering: dict[str, Any] | None  # changelog records `read` `of` how many, bytes, rate, seconds_left, partitions
     checkpoint_age_seconds: float | None
+    version: str  # its release
 
 
 class Report(Struct, frozen=True):
@@ -143,6 +144,7 @@ def _process(process: Process) -> ProcessReport:
         sorted({each["partition"] for each in status.get("partitions", [])}),
         status.get("recovering"),
         status.get("checkpoint_age_seconds"),
+        status.get("version", ""),
     )
 
 
@@ -176,11 +178,13 @@ def _notes(sample: Sample, processes: Sequence[Process], run_directory: str) -> 
         if each.state == "gone":
             yield f"{each.role} {each.pid} is gone: {each.reason}"
         elif each.status.get("recovering"):
-            progress = each.status["recovering"]
-            yield (
-                f"{each.role} {each.pid} recovers its state: {progress.get('read', 0):,} of "
-                f"{progress.get('of', 0):,} records"
-            )
+            yield f"{each.role} {each.pid} recovers its state: {_recovery(each.status['recovering'])}"
+        for place in each.status.get("partitions", []):
+            if place.get("why") and place.get("lag"):
+                yield f"{place['topic']} {place['partition']}: {count(place['lag'], 'record')}; it {place['why']}"
+    versions = sorted({each.status["version"] for each in processes if each.status.get("version")})
+    if len(versions) > 1:
+        yield f"Processes of several releases run: {', '.join(versions)}."
     members = sum(len(group.members) for group in sample.groups)
     running = sum(each.state == "running" for each in processes)
     for group in sample.groups:
@@ -195,6 +199,17 @@ def _notes(sample: Sample, processes: Sequence[Process], run_directory: str) -> 
         )
     elif running < members:
         yield f"{count(members, 'process is', 'processes are')} in the groups, of which {running} run here."
+
+
+def _recovery(progress: dict[str, Any]) -> str:
+    """E.g. "40% (4,000 of 10,000 changelog records, 120 MB/s, 12 s left)"."""
+    read, of = progress.get("read", 0), progress.get("of", 0)
+    told = [f"{read:,} of {of:,} changelog records"]
+    if progress.get("bytes_per_second"):
+        told.append(f"{progress['bytes_per_second'] / 1e6:,.0f} MB/s")
+    if progress.get("seconds_left") is not None:
+        told.append(f"{progress['seconds_left']:.0f} s left")
+    return f"{100 * read // of if of else 100}% ({', '.join(told)})"
 
 
 def _tenants(running: Sequence[Process]) -> dict[str, dict[str, int]]:

@@ -122,7 +122,10 @@ def _processes(report: Report) -> Table:
 
 def _state(process: ProcessReport) -> Text:
     if process.state == "running" and process.healthy:
-        return Text("recovering", "yellow") if process.recovering else Text("healthy", "green")
+        if not process.recovering:
+            return Text("healthy", "green")
+        read, of = process.recovering.get("read", 0), process.recovering.get("of", 0)
+        return Text(f"recovering {100 * read // of if of else 100}%", "yellow")
     return Text("gone", "dim") if process.state == "gone" else Text("not healthy", "bold red")
 
 

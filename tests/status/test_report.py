@@ -166,3 +166,31 @@ def test_reports_are_json_and_tables():
         assert part in text, part
     assert "surplus" not in text
     assert "\x1b" not in text
+
+
+def test_recovery_is_told_with_its_share_rate_and_time_left():
+    """A process that recovers is no fault; the page says how far it is, and so does its table."""
+    progress = {"read": 4_000, "of": 10_000, "bytes_per_second": 120_000_000, "seconds_left": 12.4}
+    found = told(sample(), [process(recovering=progress)])
+    assert found.healthy
+    assert "worker 1 recovers its state: 40% (4,000 of 10,000 changelog records, 120 MB/s, 12 s left)" in found.notes
+    assert "recovering 40%" in shown(tables(found))
+    nothing = told(sample(), [process(recovering={"read": 0, "of": 0, "bytes_per_second": 0, "seconds_left": None})])
+    assert any("100% (0 of 0 changelog records)" in note for note in nothing.notes)
+
+
+def test_what_a_source_waits_for_is_told():
+    """A router that waits for its learner: which partition, how many records, and how far the learner is."""
+    place = {"topic": "contexts", "partition": 3, "lag": 5, "why": "waits for learner (outcomes 17 of 40)"}
+    free = {"topic": "contexts", "partition": 4, "lag": 5, "why": None}
+    found = told(sample(), [process(partitions=[place, free])])
+    assert "contexts 3: 5 records; it waits for learner (outcomes 17 of 40)" in found.notes
+    assert not any("contexts 4" in note for note in found.notes)
+
+
+def test_a_rolling_upgrade_can_be_followed():
+    """As long as processes of two releases run, the page says so; of one, it says nothing."""
+    both = told(sample(), [process(version="0.2.0"), process(pid=2, version="0.1.0")])
+    assert "Processes of several releases run: 0.1.0, 0.2.0." in both.notes
+    one = told(sample(), [process(version="0.2.0"), process(pid=2, version="0.2.0")])
+    assert not any("releases" in note for note in one.notes)
