@@ -25,8 +25,9 @@ def worker_stages(*, early_ms: int = EARLY_MS, remember_ms: int = REMEMBER_MS) -
 
     def joiner(work: Workspace) -> JoinerProcessor:
         return JoinerProcessor(
-            work.partition, work.state, work.emit, work.dead, early_ms=early_ms, remember_ms=remember_ms
-        )
+            work.partition, work.state, work.emit, work.dead, early_ms=early_ms, remember_ms=remember_ms,
+            emit_rows=work.emit_rows,
+        )  # fmt: skip
 
     def learner(work: Workspace) -> LearnerProcessor:
         return LearnerProcessor(work.partition, work.state, work.emit, work.dead)

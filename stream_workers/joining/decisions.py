@@ -1,165 +1,320 @@
-"""The decisions a partition knows: found by name or by time in memory, their content in the state.
+"""The decisions a partition knows: an index of them in arrays, their content in the state.
 
-In memory is an index only (names, ordinals, times: a few hundred bytes a decision) and the entries touched of late.
-The state has one key per decision, its ordinal, so that new ones are written, and old ones deleted, in order.
+A known decision takes 112 bytes in a row (`columns`), 4 to 16 in the table of names, 16 in an order of moments, and its
+id and the names of its components.  Its record's bytes stay in a ring in memory until a checkpoint has written them,
+and then for as long as `cached_bytes` allow.  The state has one key per decision, its ordinal, so that new ones are
+written, and old ones deleted, in order.
 """
 
-from collections.abc import Iterator
-from heapq import heapify, heappop, heappush
+from collections.abc import Callable
 from itertools import islice
 
+import numpy as np
+
 from schemas.errors import CroupierError
+from stream_workers.columnar.memory import Bytes
+from stream_workers.columnar.rows import Rows
 from stream_workers.runtime.stage import State
 
-from .entries import Done, Entry, Open, decode_entry, encode
+from . import columns as c
+from .entries import decode_entry, tenant_of
+from .join import apply_decisions, apply_rewards, earliest_open, end_due, enter_moments, forget, gather_notes
+from .moments import Moments
+from .names import SECRET, Slots, Table, move
+from .parsing import Places
+from .storing import read_entries, write_entries
+from .tallies import Tallies
 
 _PREFIX = b"d"
-_ORDINAL_BITS = 64
-_ORDINAL_MASK = (1 << _ORDINAL_BITS) - 1
+_LEAST_RING = 1 << 17  # twice the largest record that is accepted
+_LEAST_OUT = 1 << 17
+_MOST_OUT = 1 << 20
+_ENDED = 4096
+_STEPS = 4096
+_LOADED = 4096
+
+#: written(rows): outcomes, in order.
+Written = Callable[[Rows], None]
 
 
 class Decisions:
-    """Open and remembered decisions of one partition.  cached: entries kept in memory from checkpoint to checkpoint."""
+    """Open and remembered decisions of one partition.
 
-    def __init__(self, state: State, cached: int) -> None:
+    next_ordinal: of the next one that counts; cached_bytes: of records kept in memory from checkpoint to checkpoint.
+    """
+
+    def __init__(self, state: State, tallies: Tallies, next_ordinal: int, cached_bytes: int, written: Written) -> None:
         self._state = state
-        self._cached = cached
-        self._entries: dict[int, Entry] = {}  # what changed since the last flush, and what was touched of late
-        self._changed: set[int] = set()
-        self._unstored: set[int] = set()  # came after the last flush
-        self._stale: list[bytes] = []  # keys to delete at the next flush
-        self._open: set[int] = set()
-        self._latest: dict[str, int] = {}
-        self._older: dict[str, list[int]] = {}  # names used again while rewards of the first use may still come: rare
-        # Moment and ordinal in one integer: a third of the memory of pairs, and quicker to compare.
-        self._deadlines: list[int] = []  # heap; ends that came early leave theirs behind until it is on top
-        self._forgettable: list[tuple[int, str]] = []  # heap
-        for key, value in state.scan(_PREFIX):
-            ordinal = int.from_bytes(key[len(_PREFIX) :], "big")
-            entry = decode_entry(value)
-            moment = _at(entry.decided_at + entry.horizon_ms, ordinal)
-            if type(entry) is Open:
-                self._open.add(ordinal)
-                self._deadlines.append(moment)
-            else:
-                self._forgettable.append((moment, entry.name))
-            self._know(entry.name, ordinal)
-        heapify(self._deadlines)
-        heapify(self._forgettable)
+        self._tallies = tallies
+        self._cached = cached_bytes
+        self._written = written
+        self._marks: Places = np.zeros(c.MARKS, np.int64)
+        self._marks[c.FREE] = c.NONE
+        self._marks[c.NEXT] = next_ordinal
+        self._rows: Table = np.zeros((16, c.ROW), np.int64)
+        self._changed: Places = np.zeros(16, np.int64)
+        self._slots: Slots = np.full(32, -1, np.int32)
+        self._notes: Bytes = np.empty(2 * c.MOST_NOTES, np.uint8)
+        self._ring: Bytes = np.empty(_LEAST_RING, np.uint8)
+        self._due = Moments()  # by deadline: the open ones, and those over before it
+        self._over = Moments()  # by deadline: those over, when it has passed
+        self._out: Bytes = np.empty(_LEAST_OUT, np.uint8)
+        self._ended: Table = np.zeros((_ENDED, c.ENDED), np.int64)
+        self._stale: list[int] = []  # ordinals to delete at the next flush
+        self._load()
 
     @property
     def open(self) -> int:
         """How many outcomes have not ended."""
-        return len(self._open)
+        return int(self._marks[c.OPENED])
 
-    def add(self, ordinal: int, entry: Open) -> None:
-        """Know a decision; ordinals are ascending."""
-        self._entries[ordinal] = entry
-        self._changed.add(ordinal)
-        self._unstored.add(ordinal)
-        self._open.add(ordinal)
-        self._know(entry.name, ordinal)
-        heappush(self._deadlines, _at(entry.deadline, ordinal))
+    @property
+    def known(self) -> int:
+        """How many decisions are open or remembered."""
+        return int(self._marks[c.KNOWN])
 
-    def latest(self, name: str) -> Entry | None:
-        """The last decision of that name that counts, if it is known."""
-        ordinal = self._latest.get(name)
-        return None if ordinal is None else self.entry(ordinal)
+    @property
+    def next_ordinal(self) -> int:
+        """The ordinal of the next decision that counts."""
+        return int(self._marks[c.NEXT])
 
-    def ordinals(self, name: str) -> tuple[int, ...]:
-        """The known decisions of that name, ascending: none or one, rarely more."""
-        ordinal = self._latest.get(name)
-        if ordinal is None:
-            return ()
-        if self._older and name in self._older:
-            return (*self._older[name], ordinal)
-        return (ordinal,)
+    @property
+    def in_ring(self) -> int:
+        """Bytes of records that are in memory."""
+        return int(self._marks[c.RING_HEAD] - self._marks[c.RING_TAIL])
 
-    def entry(self, ordinal: int) -> Entry:
-        """What is kept of a known decision."""
-        entry = self._entries.get(ordinal)
-        if entry is None:
-            value = self._state.get(_key(ordinal))
-            if value is None:
-                raise CroupierError(
-                    f"the joiner's state has no decision with ordinal {ordinal}, which its index holds: the state was "
-                    "changed by somebody else; restart the worker, which reads it anew"
-                )
-            entry = self._entries[ordinal] = decode_entry(value)
-        return entry
+    def memory(self) -> int:
+        """Bytes of all arrays."""
+        arrays = (self._rows, self._changed, self._slots, self._notes, self._ring, self._out, self._ended)
+        orders = (self._due.run, self._due.heap, self._over.run, self._over.heap)
+        return sum(each.nbytes for each in (*arrays, *orders))
 
-    def touch(self, ordinal: int) -> None:
-        """Note that the entry was changed in place."""
-        self._changed.add(ordinal)
+    def add(
+        self,
+        data: Bytes,
+        offsets: Places,
+        value_at: Places,
+        value_size: Places,
+        parsed: Table,
+        remember_ms: int,
+    ) -> Places:
+        """Know the plain decisions of a batch that count: the row of each, NONE where it does not count."""
+        count = len(offsets)
+        self._make_room(count)
+        fresh = np.empty(count, np.int64)
+        row, why = 0, c.OUT_FULL
+        while row < count:
+            row, why = apply_decisions(
+                self._rows, self._slots, self._notes, self._ring, self._due.run, self._due.heap, self._due.counts,
+                self._changed, self._tallies.counts, self._marks, data, offsets, value_at, value_size, parsed, SECRET,
+                min(remember_ms, c.ENDLESS), row, fresh,
+            )  # fmt: skip
+            self._mend(why)
+        return fresh
 
-    def end(self, ordinal: int, entry: Open) -> None:
-        """Keep only what must be remembered of a decision whose outcome ended."""
-        self._open.remove(ordinal)
-        self._entries[ordinal] = Done(entry.name, entry.decided_at, entry.horizon_ms, tuple(entry.observations))
-        self._changed.add(ordinal)
-        heappush(self._forgettable, (_at(entry.deadline, ordinal), entry.name))
+    def join(self, data: Bytes, parsed: Table, early_ms: int, remember_ms: int, decided_until: int) -> None:
+        """Join the plain rewards of a batch; the verdict on those that belong to no known decision changes."""
+        row, count = 0, len(parsed)
+        early_ms = min(early_ms, c.ENDLESS)
+        while row < count:
+            row, why = apply_rewards(
+                self._rows, self._slots, self._notes, self._ring, self._changed, self._tallies.counts, self._marks,
+                self._out, self._ended, data, parsed, SECRET, early_ms, min(remember_ms, c.ENDLESS), decided_until, row,
+            )  # fmt: skip
+            self._mend(why)
+        self._hand_over()
+
+    def end_due(self, before: int) -> None:
+        """End by horizon what is open with a deadline less than `before`."""
+        why = c.STEPS_TAKEN
+        while why != c.FINISHED:
+            self._over.make_room(_STEPS)
+            why = end_due(
+                self._rows, self._notes, self._ring, self._due.run, self._due.heap, self._due.counts, self._over.run,
+                self._over.heap, self._over.counts, self._changed, self._tallies.counts, self._marks, self._out,
+                self._ended, before, _STEPS,
+            )  # fmt: skip
+            self._mend(why)
+        self._hand_over()
 
     def earliest_deadline(self) -> int | None:
         """The first deadline of an outcome that has not ended."""
-        deadlines = self._deadlines
-        while deadlines:
-            if deadlines[0] & _ORDINAL_MASK in self._open:
-                return deadlines[0] >> _ORDINAL_BITS
-            heappop(deadlines)
-        return None
-
-    def due(self, before: int) -> Iterator[tuple[int, Open]]:
-        """Decisions whose deadline is less than `before`; each must be ended before the next is asked for."""
-        deadlines, limit = self._deadlines, _at(before, 0)
-        while deadlines and deadlines[0] < limit:
-            ordinal = heappop(deadlines) & _ORDINAL_MASK
-            if ordinal in self._open:
-                entry = self.entry(ordinal)
-                assert type(entry) is Open
-                yield ordinal, entry
+        why, deadline = c.STEPS_TAKEN, 0
+        while why == c.STEPS_TAKEN:
+            self._over.make_room(_STEPS)
+            why, deadline = earliest_open(
+                self._rows, self._due.run, self._due.heap, self._due.counts, self._over.run, self._over.heap,
+                self._over.counts, _STEPS,
+            )  # fmt: skip
+        return int(deadline) if why == c.FINISHED else None
 
     def forget(self, before: int) -> None:
         """Forget the ended decisions whose deadline is less than `before`."""
-        forgettable, limit = self._forgettable, _at(before, 0)
-        while forgettable and forgettable[0][0] < limit:
-            moment, name = heappop(forgettable)
-            ordinal = moment & _ORDINAL_MASK
-            if self._latest[name] == ordinal:
-                del self._latest[name]
-            else:
-                self._older[name].remove(ordinal)
-                if not self._older[name]:
-                    del self._older[name]
-            self._entries.pop(ordinal, None)
-            self._changed.discard(ordinal)
-            if ordinal in self._unstored:
-                self._unstored.remove(ordinal)
-            else:
-                self._stale.append(_key(ordinal))
+        stale = np.empty(_STEPS, np.int64)
+        found = _STEPS
+        while found == _STEPS:
+            found = forget(
+                self._rows, self._slots, self._over.run, self._over.heap, self._over.counts, self._marks, before, stale
+            )
+            self._stale += stale[:found].tolist()
 
     def flush(self) -> None:
         """Put what changed into the state, and keep in memory no more than was asked for."""
-        state, entries = self._state, self._entries
-        for ordinal in sorted(self._changed):
-            state.put(_key(ordinal), encode(entries[ordinal]))
-        for key in self._stale:
-            state.delete(key)
-        self._changed.clear()
-        self._unstored.clear()
+        marks, rows = self._marks, self._rows
+        changed = self._changed[: marks[c.TO_WRITE]]
+        alive = changed[rows[changed, c.STATUS] & (c.OPEN | c.OVER) != 0]
+        order = np.ascontiguousarray(alive[np.argsort(rows[alive, c.ORDINAL])])
+        self._write(order)
+        rows[changed, c.STATUS] &= ~c.CHANGED
+        marks[c.TO_WRITE] = 0
+        for ordinal in self._stale:
+            self._state.delete(_key(ordinal))
         self._stale.clear()
-        for ordinal in list(islice(entries, max(0, len(entries) - self._cached))):
-            del entries[ordinal]
+        self._bound_ring()
 
-    def _know(self, name: str, ordinal: int) -> None:
-        before = self._latest.get(name)
-        if before is not None:
-            self._older.setdefault(name, []).append(before)
-        self._latest[name] = ordinal
+    def _write(self, order: Places) -> None:
+        places = np.zeros((len(order), 3), np.int64)
+        ordinals = self._rows[order, c.ORDINAL].tolist()
+        put, begin = self._state.put, 0
+        while begin < len(order):
+            end = write_entries(
+                self._rows, self._notes, self._ring, self._marks, self._tallies.places, self._tallies.names, order,
+                begin, self._out, places,
+            )  # fmt: skip
+            if end == begin:
+                self._mend(c.OUT_FULL)
+                continue
+            view = self._out.data
+            for index, (at, size, lacks) in enumerate(places[begin:end].tolist(), begin):
+                if lacks:
+                    self._complete(at + size, int(order[index]))
+                put(_key(ordinals[index]), bytes(view[at : at + size]))
+            begin = end
+
+    def _hand_over(self) -> None:
+        """Hand on the outcomes that were written."""
+        marks = self._marks
+        count = int(marks[c.OUT_COUNT])
+        if not count:
+            return
+        ended = self._ended[:count]
+        for index in np.flatnonzero(ended[:, c.LACKS] != c.NONE).tolist():
+            self._complete(int(ended[index, c.AT] + ended[index, c.SIZE]), int(ended[index, c.LACKS]))
+        tenants = self._tallies.places[ended[:, c.WHOSE]]
+        self._written(
+            Rows(
+                self._tallies.names,
+                np.ascontiguousarray(tenants[:, 0]),
+                np.ascontiguousarray(tenants[:, 1]),
+                self._out,
+                np.ascontiguousarray(ended[:, c.AT]),
+                np.ascontiguousarray(ended[:, c.SIZE]),
+            )
+        )
+        marks[c.OUT_COUNT] = marks[c.OUT_END] = 0
+
+    def _complete(self, end: int, row: int) -> None:
+        """Put a decision's bytes, from the state, before position `end` of what was written."""
+        ordinal, size = int(self._rows[row, c.ORDINAL]), int(self._rows[row, c.BODY_SIZE])
+        value = self._state.get(_key(ordinal))
+        if value is None or len(value) < size:
+            raise CroupierError(
+                f"the joiner's state has no decision with ordinal {ordinal}, which its index holds: the state was "
+                "changed by somebody else; restart the worker, which reads it anew"
+            )
+        self._out[end - size : end] = np.frombuffer(value, np.uint8)[len(value) - size :]
+
+    def _mend(self, why: int) -> None:
+        """Make room where a kernel found none."""
+        marks = self._marks
+        if why == c.OUT_FULL:
+            self._hand_over()
+            if len(self._out) < _MOST_OUT:
+                self._out = np.empty(2 * len(self._out), np.uint8)
+        elif why == c.NOTES_FULL:
+            live = int(marks[c.NOTES_END] - marks[c.NOTES_LOST])
+            notes = np.empty(2 * (live + c.MOST_NOTES), np.uint8)
+            marks[c.NOTES_END] = gather_notes(self._rows, marks[c.USED], self._notes, notes)
+            marks[c.NOTES_LOST] = 0
+            self._notes = notes
+        elif why == c.RING_FULL:
+            old, ring = self._ring, np.empty(2 * len(self._ring), np.uint8)
+            at, head = int(marks[c.RING_TAIL]), int(marks[c.RING_HEAD])
+            while at < head:
+                end = min(head, (at // len(old) + 1) * len(old))
+                begin = at % len(old)
+                ring[at % len(ring) : at % len(ring) + end - at] = old[begin : begin + end - at]
+                at = end
+            self._ring = ring
+
+    def _bound_ring(self) -> None:
+        marks = self._marks
+        since = int(marks[c.RING_HEAD] - marks[c.RING_SAVED])
+        if len(self._ring) > max(
+            4 * self._cached, 8 * since, _LEAST_RING
+        ):  # a burst is over: all of it is in the state
+            self._ring = np.empty(max(len(self._ring) // 4, _LEAST_RING), np.uint8)
+            marks[c.RING_TAIL] = marks[c.RING_HEAD]
+        marks[c.RING_SAVED] = marks[c.RING_HEAD]
+        marks[c.RING_TAIL] = max(marks[c.RING_TAIL], marks[c.RING_HEAD] - self._cached)
+
+    def _make_room(self, more: int) -> None:
+        """Let `more` decisions be added."""
+        marks = self._marks
+        if self._free() < more:
+            size = max(len(self._rows) + more, len(self._rows) * 3 // 2)
+            rows = np.zeros((size, c.ROW), np.int64)
+            rows[: len(self._rows)] = self._rows
+            changed = np.zeros(size, np.int64)
+            changed[: len(self._changed)] = self._changed
+            self._rows, self._changed = rows, changed
+        names = int(marks[c.KNOWN]) + more
+        if 3 * names > 2 * len(self._slots):
+            slots = np.full(1 << (3 * names // 2).bit_length(), -1, np.int32)
+            move(self._slots, slots, self._rows)
+            self._slots = slots
+        self._due.make_room(more)
+
+    def _free(self) -> int:
+        return len(self._rows) - int(self._marks[c.KNOWN])
+
+    def _load(self) -> None:
+        found = self._state.scan(_PREFIX)
+        while batch := list(islice(found, _LOADED)):
+            self._load_batch([key for key, _ in batch], [value for _, value in batch])
+        marks, rows = self._marks, self._rows
+        used = int(marks[c.USED])
+        horizon = np.where(
+            (rows[:used, c.HORIZON] < 0) | (rows[:used, c.HORIZON] > c.ENDLESS), c.ENDLESS, rows[:used, c.HORIZON]
+        )
+        order = np.lexsort((rows[:used, c.ORDINAL], rows[:used, c.DECIDED] + horizon))
+        self._due.make_room(used)
+        enter_moments(rows, self._due.run, self._due.heap, self._due.counts, order)
+
+    def _load_batch(self, keys: list[bytes], values: list[bytes]) -> None:
+        marks = self._marks
+        data = np.frombuffer(b"".join(values), np.uint8).copy()
+        sizes = np.array([len(value) for value in values], np.int64)
+        ordinals = np.frombuffer(b"".join(key[len(_PREFIX) :] for key in keys), ">i8").astype(np.int64)
+        self._make_room(len(keys))
+        if marks[c.NOTES_END] + len(data) > len(self._notes):
+            notes = np.empty(2 * len(self._notes) + len(data), np.uint8)
+            notes[: marks[c.NOTES_END]] = self._notes[: marks[c.NOTES_END]]
+            self._notes = notes
+        row = 0
+        while row < len(keys):
+            row, why = read_entries(
+                data, np.cumsum(sizes) - sizes, sizes, ordinals, self._tallies.slots, self._tallies.places,
+                self._tallies.names, SECRET, self._rows, self._slots, self._notes, marks, row,
+            )  # fmt: skip
+            if why == c.NEW_TENANT:
+                self._tallies.number(tenant_of(decode_entry(values[row]).name).encode())
+            elif why == c.BROKEN:
+                raise CroupierError(
+                    f"the joiner's state has an entry of {len(values[row])} bytes with ordinal {ordinals[row]} that "
+                    "this version cannot read: was it written by a newer one?"
+                )
 
 
 def _key(ordinal: int) -> bytes:
     return _PREFIX + ordinal.to_bytes(8, "big")
-
-
-def _at(moment: int, ordinal: int) -> int:
-    return moment << _ORDINAL_BITS | ordinal

@@ -1,6 +1,7 @@
-"""What is kept of a decision while its outcome is open and after it ended, and how that is put into bytes."""
+"""What is kept of a decision while its outcome is open and after it ended, and how that is put into bytes.
 
-from typing import Literal
+This is the form; `storing` writes and reads decisions in it in batches, without making objects.
+"""
 
 from msgspec import Raw, Struct
 from msgspec.msgpack import Decoder, Encoder
@@ -33,18 +34,6 @@ class Done(Struct, array_like=True, tag=1, gc=False):
 
 
 Entry = Open | Done
-
-
-class OutcomeOfRecord(Struct, array_like=True, tag="outcome.1"):
-    """`schemas.events.Outcome` on the wire, with the decision's bytes in the place of the decision."""
-
-    ordinal: int
-    ended: Literal["complete", "horizon"]
-    decided_at_ms: int
-    ended_at_ms: int
-    observations: dict[str, float]
-    decision_offset: int
-    decision: Raw
 
 
 class HeldReward(Struct, array_like=True, frozen=True, gc=False):

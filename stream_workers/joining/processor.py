@@ -1,23 +1,25 @@
 """The joiner as a stage: reads decisions and rewards of a partition, writes outcomes.  `rules` says what it does."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final, Literal
+from typing import Final
 
-from msgspec import Raw
+import numpy as np
 from msgspec.msgpack import Decoder
 
-from schemas import wire
 from schemas.errors import BadRecordError, Reason
-from schemas.events import Clock, Decision, Reward
 from schemas.joining import EARLY_MS, REMEMBER_MS
 from schemas.topics import DECISIONS, OUTCOMES, REWARDS
-from stream_workers.runtime.stage import Dead, Emit, Record, State
+from stream_workers.columnar.rows import FetchedRecords, Rows
+from stream_workers.runtime.stage import Dead, Emit, EmitRows, Record, State, one_by_one
 
+from .batch import Batch, BatchReader, effective_times
+from .columns import ENDLESS, HELD, NONE, ORPHAN, SPAN, TIME, VERDICT
 from .decisions import Decisions
-from .entries import Done, Entry, HeldReward, Open, OutcomeOfRecord, encode, name_of, tenant_of
+from .entries import HeldReward, encode, tenant_of
 from .held import HeldRewards
-from .rules import NEVER, Spans, absorb, check_decision, check_key, is_complete
-from .tallies import Tallies
+from .parsing import Places
+from .rules import NEVER, Spans
+from .tallies import BAD, REWARDS_ORPHAN, Tallies
 
 _D: Final = DECISIONS.name
 _R: Final = REWARDS.name
@@ -30,7 +32,9 @@ class JoinerProcessor:
     """One partition's join.
 
     early_ms, remember_ms: see `rules.Spans`; they must stay what they are for as long as the logs are replayed.
-    cached: decisions and held rewards kept in memory whole from one checkpoint to the next.
+    emit_rows: takes many outcomes at once; without it they go through `emit`, one by one.
+    cached: held rewards, cached_bytes: bytes of decisions, kept in memory from one checkpoint to the next.
+    plain: whether plain records are read in batches; without it all are read one by one, with the same result.
     """
 
     def __init__(
@@ -42,19 +46,23 @@ class JoinerProcessor:
         *,
         early_ms: int = EARLY_MS,
         remember_ms: int = REMEMBER_MS,
+        emit_rows: EmitRows | None = None,
         cached: int = 16_384,
+        cached_bytes: int = 16 * 1024 * 1024,
+        plain: bool = True,
     ) -> None:
         self.partition = partition
         self._state = state
-        self._emit = emit
+        self._emit_rows = emit_rows or one_by_one(emit)
         self._dead = dead
         self._spans = Spans(early_ms, remember_ms)
         position = state.get(_POSITION)
         self._position = _decode_position(position) if position else (0, NEVER, NEVER)
-        self._ordinal, self._decided_until, self._rewarded_until = self._position
-        self._decisions = Decisions(state, cached)
-        self._held = HeldRewards(state, cached)
+        ordinal, self._decided_until, self._rewarded_until = self._position
         self._tallies = Tallies(state)
+        self._reader = BatchReader(self._tallies, plain)
+        self._decisions = Decisions(state, self._tallies, ordinal, cached_bytes, self._ended)
+        self._held = HeldRewards(state, cached)
 
     @property
     def watermarks(self) -> dict[str, int | None]:
@@ -98,33 +106,16 @@ class JoinerProcessor:
             wanted.append(_R)
         return tuple(wanted)
 
+    def _ended(self, outcomes: Rows) -> None:
+        self._emit_rows(OUTCOMES.name, outcomes)
+
     def apply(self, topic: str, records: Sequence[Record]) -> None:
         """Handle records of decisions or of rewards, in offset order."""
+        fetched = FetchedRecords.of(records)
         if topic == _D:
-            for record in records:
-                self._decided_until = max(self._decided_until, record.timestamp)
-                try:
-                    event = wire.decode(topic, record.value)
-                    if type(event) is Clock:
-                        continue
-                    check_decision(event, len(record.value or b""))
-                    check_key(event.tenant, record.key)
-                except BadRecordError as error:
-                    self._refuse(topic, record, error)
-                    continue
-                self._decide(event, record)
+            self._decide(fetched)
         elif topic == _R:
-            for record in records:
-                self._rewarded_until = max(self._rewarded_until, record.timestamp)
-                try:
-                    event = wire.decode(topic, record.value)
-                    if type(event) is Clock:
-                        continue
-                    check_key(event.tenant, record.key)
-                except BadRecordError as error:
-                    self._refuse(topic, record, error)
-                    continue
-                self._reward(event, record)
+            self._reward(fetched)
         else:
             raise ValueError(f"the joiner reads {_D} and {_R}, not {topic!r}")
         self._sweep()
@@ -134,98 +125,95 @@ class JoinerProcessor:
         self._decisions.flush()
         self._held.flush()
         self._tallies.flush()
-        position = (self._ordinal, self._decided_until, self._rewarded_until)
+        position = (self._decisions.next_ordinal, self._decided_until, self._rewarded_until)
         if position != self._position:
             self._state.put(_POSITION, encode(position))
             self._position = position
 
-    def _decide(self, decision: Decision, record: Record) -> None:
-        """A decision record: a duplicate, or a new decision that takes the rewards held for it."""
-        name, decided_at, spans = name_of(decision.tenant, decision.id), self._decided_until, self._spans
-        before = self._decisions.latest(name)
-        if before is not None and decided_at <= spans.forgotten_after(before.decided_at, before.horizon_ms):
-            self._tallies.add(decision.tenant, "duplicate_decisions")
+    def _decide(self, fetched: FetchedRecords) -> None:
+        """Decision records: duplicates, or new decisions that take the rewards held for them."""
+        if not len(fetched):
             return
-        self._tallies.add(decision.tenant, "decisions")
-        ordinal = self._ordinal
-        self._ordinal += 1
-        horizon_ms = decision.horizon_ms
-        entry = Open(name, decided_at, horizon_ms, decision.awaited, {}, record.offset, Raw(record.value or b""))
-        self._decisions.add(ordinal, entry)
-        if self._held:
-            latest = spans.forgotten_after(decided_at, horizon_ms)
-            for held in self._held.claim(name, decided_at - spans.early_ms, latest):
-                reward = wire.decode(_R, held.value)
-                self._join(ordinal, self._decisions.entry(ordinal), reward, held.rewarded_at)
-
-    def _reward(self, reward: Reward, record: Record) -> None:
-        """A reward record: it belongs to a known decision, waits for one, or is too old for any."""
-        name, rewarded_at = name_of(reward.tenant, reward.decision), self._rewarded_until
-        for ordinal in self._decisions.ordinals(name):
-            entry = self._decisions.entry(ordinal)
-            if self._spans.reaches(entry.decided_at, entry.horizon_ms, rewarded_at):
-                self._join(ordinal, entry, reward, rewarded_at)
-                return
-        if self._spans.beyond_claim(rewarded_at, self._decided_until):
-            self._orphan(record, reward.tenant, name)
-        else:
-            self._held.hold(HeldReward(record.offset, record.timestamp, record.key, record.value, rewarded_at, name))
-
-    def _join(self, ordinal: int, entry: Entry, reward: Reward, rewarded_at: int) -> None:
-        """Apply a reward to the decision it belongs to."""
-        tenant = reward.tenant
-        if rewarded_at > entry.decided_at + entry.horizon_ms:
-            self._tallies.add(tenant, "rewards_late")
-            return
-        if isinstance(entry, Done):
-            known = entry.observed
-            surplus = any(component not in known for component in reward.observations)
-            self._tallies.add(tenant, "rewards_surplus" if surplus else "rewards_duplicate")
-            return
-        kind = absorb(entry.observations, reward.observations, entry.awaited)
-        self._tallies.add(tenant, kind)
-        if kind != "rewards_joined":
-            return
-        self._decisions.touch(ordinal)
-        if rewarded_at < entry.decided_at:
-            self._tallies.add(tenant, "rewards_early")
-        if is_complete(entry.observations, entry.awaited):
-            self._end(ordinal, entry, "complete", max(entry.decided_at, rewarded_at))
-
-    def _end(self, ordinal: int, entry: Open, ended: Literal["complete", "horizon"], ended_at: int) -> None:
-        tenant = tenant_of(entry.name)
-        outcome = OutcomeOfRecord(
-            ordinal, ended, entry.decided_at, ended_at, entry.observations, entry.offset, entry.decision
+        times = effective_times(fetched.timestamps, self._decided_until)
+        self._decided_until = int(times[-1])
+        batch = self._reader.decisions(fetched, times)
+        for row, error in batch.refused:
+            self._refuse(_D, fetched[row], error)
+        spans = self._spans
+        fresh = self._decisions.add(
+            batch.data, fetched.offsets, fetched.value_at, fetched.value_size, batch.parsed, spans.remember_ms
         )
-        self._emit(OUTCOMES.name, tenant.encode(), encode(outcome))
-        self._tallies.add(tenant, "outcomes_complete" if ended == "complete" else "outcomes_horizon")
-        self._decisions.end(ordinal, entry)
+        if self._held:
+            self._claim(batch, fresh)
+
+    def _claim(self, batch: Batch, fresh: Places) -> None:
+        """Join the held rewards of the decisions that are new."""
+        claimed: list[HeldReward] = []
+        claimants: list[int] = []
+        for row in np.flatnonzero(fresh != NONE).tolist():
+            decided_at, span = int(batch.parsed[row, TIME]), int(batch.parsed[row, SPAN])
+            span = span if 0 <= span <= ENDLESS else ENDLESS
+            latest = self._spans.forgotten_after(decided_at, span)
+            held = self._held.claim(self._reader.name(batch, row), decided_at - self._spans.early_ms, latest)
+            claimed += held
+            claimants += [int(fresh[row])] * len(held)
+        if claimed:
+            times = np.array([each.rewarded_at for each in claimed], np.int64)
+            rewards = self._reader.rewards(FetchedRecords.of(claimed), times)
+            rewards.parsed[:, SPAN] = claimants
+            self._join(rewards)
+
+    def _reward(self, fetched: FetchedRecords) -> None:
+        """Reward records: of a known decision, waiting for one, or too old for any."""
+        if not len(fetched):
+            return
+        times = effective_times(fetched.timestamps, self._rewarded_until)
+        self._rewarded_until = int(times[-1])
+        batch = self._reader.rewards(fetched, times)
+        self._join(batch)
+        refused = dict(batch.refused)
+        verdicts = batch.parsed[:, VERDICT]
+        for row in sorted((*refused, *np.flatnonzero((verdicts == HELD) | (verdicts == ORPHAN)).tolist())):
+            record = fetched[row]
+            if row in refused:
+                self._refuse(_R, record, refused[row])
+                continue
+            name = self._reader.name(batch, row)
+            if verdicts[row] == ORPHAN:
+                self._orphan(record, name)
+            else:
+                self._held.hold(HeldReward(*record, int(times[row]), name))
+
+    def _join(self, batch: Batch) -> None:
+        spans = self._spans
+        self._decisions.join(batch.data, batch.parsed, spans.early_ms, spans.remember_ms, self._decided_until)
 
     def _sweep(self) -> None:
         """End, give up and forget what the watermarks have passed.  When it runs changes nothing but the memory used:
         until then the same things are told by their times.
         """
-        for ordinal, entry in self._decisions.due(self._rewarded_until):
-            self._end(ordinal, entry, "horizon", entry.deadline)
+        self._decisions.end_due(self._rewarded_until)
         for held in self._held.expire(self._decided_until - self._spans.early_ms):
-            self._orphan(held, tenant_of(held.name), held.name)
-        self._decisions.forget(min(self._decided_until, self._rewarded_until) - self._spans.remember_ms)
+            self._tallies.add(self._tallies.number(tenant_of(held.name).encode()), REWARDS_ORPHAN)
+            self._orphan(held, held.name)
+        until = min(self._decided_until, self._rewarded_until)
+        if until != NEVER:
+            self._decisions.forget(until - self._spans.remember_ms)
 
-    def _orphan(self, record: Record, tenant: str, name: str) -> None:
-        self._tallies.add(tenant, "rewards_orphan")
-        decision = name[1 + len(tenant) :]
+    def _orphan(self, record: Record, name: str) -> None:
+        decision = name[1 + len(tenant_of(name)) :]
         detail = f"no decision with id {decision!r} is known, and none came within {self._spans.early_ms} ms"
         self._dead(_R, record, BadRecordError(Reason.ORPHAN, detail))
 
     def _refuse(self, topic: str, record: Record, error: BadRecordError) -> None:
-        self._tallies.add(_tenant_of_key(record.key), "bad")
+        self._tallies.add(self._tallies.number(_tenant_of_key(record.key)), BAD)
         self._dead(topic, record, error)
 
 
-def _tenant_of_key(key: bytes | None) -> str:
+def _tenant_of_key(key: bytes | None) -> bytes:
     """The tenant a bad record is counted for: its key's, or "" where the key is no tenant's name."""
     try:
         tenant = (key or b"").decode()
     except UnicodeDecodeError:
-        return ""
-    return tenant if len(tenant) <= _MAX_TENANT else ""
+        return b""
+    return (key or b"") if len(tenant) <= _MAX_TENANT else b""

@@ -46,9 +46,17 @@ class Joiner:
         early: int = 20,
         remember: int = 50,
         cached: int = 2,
+        cached_bytes: int = 300,
+        plain: bool = True,
     ) -> None:
         self.logs = {"decisions": list(decisions), "rewards": list(rewards)}
-        self.settings = {"early_ms": early, "remember_ms": remember, "cached": cached}
+        self.settings = {
+            "early_ms": early,
+            "remember_ms": remember,
+            "cached": cached,
+            "cached_bytes": cached_bytes,
+            "plain": plain,
+        }
         self.emitted: list[tuple[str, bytes, bytes]] = []
         self.dead: list[tuple[str, Record, BadRecordError]] = []
         self.state = CountingState()
