@@ -62,7 +62,8 @@ def test_services_run_our_commands_with_our_variables():
     for name in ("worker", "analytics"):
         assert set(services[name]["environment"]) == VARIABLES
         assert services[name]["depends_on"] == {"topics": {"condition": "service_completed_successfully"}}
-        assert "/health" in services[name]["healthcheck"]["test"][-1]
+        assert services[name]["restart"] == "unless-stopped"
+        assert services[name]["init"]  # signals reach the process, and its end is the container's
         state = services[name]["environment"]["CROUPIER_STATE_DIR"]
         assert any(volume.split(":")[-1] == state for volume in services[name]["volumes"])
     # A named volume or a fixed name or port would be shared by the replicas of `--scale worker=2`.
@@ -83,13 +84,15 @@ def test_commands_and_variables_exist(service, monkeypatch):
         assert variable in done.stdout
 
 
-def test_health_check_is_python():
-    """The health check is a program Python accepts, which fails when nobody answers."""
-    program = _services()["worker"]["healthcheck"]["test"][-1]
-    done = subprocess.run(
-        [sys.executable, "-c", program], env={"CROUPIER_HTTP_PORT": "1"}, capture_output=True, text=True
-    )
+def test_health_check_fails_when_nobody_answers(tmp_path):
+    """The health check is a program of ours, asks /health at the port of the environment, and fails with the reason.
+    What it does with a process that is not well: tests/supervising/test_healthcheck.py."""
+    kind, python, *program = _services()["worker"]["healthcheck"]["test"]
+    assert (kind, python) == ("CMD", "python")
+    environment = {"CROUPIER_HTTP_PORT": "1", "TMPDIR": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, *program], env=environment, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 1
+    assert "http://127.0.0.1:1/health" in done.stderr
     assert "refused" in done.stderr
 
 
