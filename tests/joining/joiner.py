@@ -38,6 +38,8 @@ class CountingState(MemoryState):
 class Joiner:
     """Reads two logs.  What it emitted and dead-lettered stays after a crash, as in Kafka."""
 
+    plain = True  # whether the kernels read plain records
+
     def __init__(
         self,
         decisions: Iterable[LogRecord] = (),
@@ -47,7 +49,7 @@ class Joiner:
         remember: int = 50,
         cached: int = 2,
         cached_bytes: int = 300,
-        plain: bool = True,
+        plain: bool | None = None,
     ) -> None:
         self.logs = {"decisions": list(decisions), "rewards": list(rewards)}
         self.settings = {

@@ -12,6 +12,12 @@ from stream_workers.runtime.stage import MemoryState
 from .joiner import CLOCK, Joiner, decision, reward
 
 
+@pytest.fixture(params=[True, False], ids=["in batches", "one by one"], autouse=True)
+def reading(request, monkeypatch) -> None:
+    """Every case runs with plain records read by the kernels, and with all records read one by one."""
+    monkeypatch.setattr(Joiner, "plain", request.param)
+
+
 def outcomes(joiner: Joiner) -> list[Outcome]:
     return [decode("outcomes", value) for _, _, value in joiner.emitted]
 

@@ -86,11 +86,11 @@ def first_outcomes(joiner: Joiner) -> dict[int, Outcome]:
 
 
 @settings(max_examples=400, deadline=None)
-@given(logs(), ACTIONS)
-def test_what_comes_out_is_a_function_of_the_logs(both, actions) -> None:
+@given(logs(), ACTIONS, st.booleans(), st.sampled_from((0, 300, 1 << 20)))
+def test_what_comes_out_is_a_function_of_the_logs(both, actions, plain, cached_bytes) -> None:
     """Outcomes, dead letters, counts and what is pending equal the oracle's in any interleaving, with any crashes."""
     expected = truth(*both, EARLY, REMEMBER)
-    joiner = Joiner(*both, early=EARLY, remember=REMEMBER)
+    joiner = Joiner(*both, early=EARLY, remember=REMEMBER, plain=plain, cached_bytes=cached_bytes)
     play(joiner, actions)
     assert first_outcomes(joiner) == expected.outcomes
     assert {(topic, record.offset, error.reason) for topic, record, error in joiner.dead} == expected.dead
