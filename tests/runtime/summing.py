@@ -2,6 +2,8 @@
 
 contexts (value: 8-byte number) -> per key (count, sum) in learner-state, and every record passed on to decisions.
 SUMMING_VERSION: of its state, 1 unless said; SUMMING_FACTOR: what a number counts (the arithmetic of a later version).
+SUMMING_HEALTH: a file for the address of /health, which then is quick to say no; SUMMING_WEDGED: contexts are never
+fetched, and a second stage, which reads outcomes, waits for the first.
 """
 
 import asyncio
@@ -9,10 +11,13 @@ import os
 import signal
 import struct
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
+from prometheus_client import CollectorRegistry
 
+from stream_workers.http import StatusServer
 from stream_workers.runtime.app import StatefulApp
 from stream_workers.runtime.settings import RuntimeSettings
 from stream_workers.runtime.stage import Stage
@@ -47,14 +52,43 @@ class Summing:
 STAGE = Stage("summing", ("contexts",), Summing, changelog="learner-state", state_version=VERSION, rebuilds=True)
 
 
+class Waiting:
+    def __init__(self, work):
+        pass
+
+    def apply(self, topic, records):
+        raise AssertionError("the first stage has not caught up")
+
+    def flush(self):
+        pass
+
+
+def wedge(app):
+    """As if nothing came of any fetch of contexts."""
+    fetchable = app.ledger.fetchable
+    app.ledger.fetchable = lambda tps, short: {tp for tp in fetchable(tps, short) if short[tp.topic] != "contexts"}
+
+
+def tell(file, address):
+    Path(file).write_text(address)
+
+
 async def main(bootstrap: str, prefix: str, state_dir: str) -> None:
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
-    app = StatefulApp(
-        [STAGE],
-        RuntimeSettings(
-            bootstrap, "summing", Path(state_dir), prefix=prefix, checkpoint_seconds=0.3, session_timeout_seconds=10.0
-        ),
+    health, wedged = os.environ.get("SUMMING_HEALTH"), "SUMMING_WEDGED" in os.environ
+    settings = RuntimeSettings(
+        bootstrap, "summing", Path(state_dir), prefix=prefix, checkpoint_seconds=0.3, session_timeout_seconds=10.0
     )
+    if health:
+        settings = replace(settings, stall_seconds=0.2, unhealthy_seconds=1.0, give_up_seconds=600.0)
+    stages = [STAGE, Stage("waiting", ("outcomes",), Waiting, waits_for=("summing",))] if wedged else [STAGE]
+    app = StatefulApp(stages, settings)
+    if wedged:
+        wedge(app)
+    if health:
+        server = StatusServer(app.status, app.verdict, CollectorRegistry())
+        await server.start("127.0.0.1", 0)
+        tell(health, server.address)
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     await app.run(stop)
