@@ -2,13 +2,13 @@
 
 from collections import Counter, defaultdict
 
-from msgspec import DecodeError, ValidationError
 from msgspec.msgpack import Decoder
 
 from schemas.events import Decision, Reward
 from schemas.topics import DECISIONS, REWARDS
 from schemas.wire import decode
 from stream_workers.joining.entries import Done, Open, decode_entry, decode_held, tenant_of
+from stream_workers.joining.rules import NEVER
 from stream_workers.joining.tallies import COUNTED
 
 from .homes import Homes
@@ -64,7 +64,7 @@ class JoinerCheck:
             return
         try:
             held = decode_held(found[1])
-        except (DecodeError, ValidationError) as error:
+        except ValueError as error:
             self._found.wrong(found[0], f"{who} is held in a form that cannot be read: {error}")
             return
         expected = (
@@ -110,7 +110,7 @@ class JoinerCheck:
                 self._found.wrong(offset, f"key {key!r} cannot be read: {type(error).__name__}: {error}")
         if retained.begin(DECISIONS.name) or retained.begin(REWARDS.name):
             return  # times and counts of what is gone are not known
-        self._position((ordinals, decided_until, rewarded_until))
+        self._position((ordinals, decided_until or NEVER, rewarded_until or NEVER))
         self._tallies()
 
     def _key(self, key: bytes, offset: int, value: bytes, join: Join, retained: Retained, rewarded_until: int) -> None:
@@ -145,27 +145,32 @@ class JoinerCheck:
 
     def _position(self, expected: tuple[int, int, int]) -> None:
         found = self._found.get(b"m")
+        if found is None and expected == (0, NEVER, NEVER):
+            return  # it is written when it changes
         try:
             position = None if found is None else _decode_position(found[1])
-        except (DecodeError, ValidationError):
+        except ValueError:
             position = None
-        ordinal, decided, rewarded = (0, 0, 0) if position is None else position
-        if (ordinal, max(decided, 0), max(rewarded, 0)) != expected:
+        if position != expected:
             self._found.wrong(
                 None if found is None else found[0],
                 f"next ordinal and times are {position}; by the log they are {expected}",
             )
 
     def _tallies(self) -> None:
-        found = {key[1:].decode(): (offset, value) for key, offset, value in self._found.scan(b"t")}
+        found: dict[str, tuple[int, dict[str, int]]] = {}
+        for key, offset, value in self._found.scan(b"t"):
+            try:
+                found[key[1:].decode()] = (offset, _decode_tally(value))
+            except ValueError as error:
+                self._found.wrong(offset, f"key {key!r} cannot be read: {error}")
         for tenant in sorted(found.keys() | self._counts.keys()):
-            offset, value = found.get(tenant, (None, None))
+            offset, tally = found.get(tenant, (None, {}))
             expected = dict.fromkeys(COUNTED, 0) | self._counts[tenant]
-            tally = {} if value is None else _decode_tally(value)
             if tally != expected:
                 names = [name for name in {**expected, **tally} if tally.get(name) != expected.get(name)]
-                is_, has = ({name: each.get(name) for name in names} for each in (tally, expected))
-                self._found.wrong(offset, f"counts of {tenant!r} are {is_}; the log has {has}")
+                has, should = ({name: each.get(name) for name in names} for each in (tally, expected))
+                self._found.wrong(offset, f"counts of {tenant!r} are {has}; the log has {should}")
 
 
 def _problem(entry: Open | Done, decision: CountedDecision, ended: bool, whole: bool) -> str | None:

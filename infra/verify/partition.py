@@ -371,7 +371,10 @@ class PartitionReading:
         self._findings.add(fault, Place(topic, self._partition, offset), detail)
 
     def _tally(self, tenant: str, domain: str) -> Tally:
-        return self._figures.tallies.setdefault((tenant, domain), Tally())
+        tally = self._figures.tallies.get((tenant, domain))
+        if tally is None:
+            tally = self._figures.tallies[tenant, domain] = Tally()
+        return tally
 
 
 def _tenant(key: bytes | None) -> str:

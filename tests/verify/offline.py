@@ -136,7 +136,9 @@ class Run:
                 self.start()
             elif dice < 0.25:
                 self.checkpoint()
-            elif self.unfinished and dice > 0.97:
+            elif self.unfinished and dice > 0.9:
+                if self.rng.random() < 0.7:
+                    self.checkpoint()
                 return
             else:
                 topic = self.rng.choice(left)
