@@ -22,7 +22,7 @@ def test_every_metric_is_on_the_page():
     metrics.watch(
         lambda: {
             "healthy": True, "generation": 1, "checkpoint_age_seconds": 0.5, "in_flight_bytes": 0,
-            "decisions_open": 0, "rewards_held": 0, "joined": dict.fromkeys(COUNTED, 0),
+            "recovering": None, "decisions_open": 0, "rewards_held": 0, "joined": dict.fromkeys(COUNTED, 0),
             "partitions": [{"topic": "contexts", "partition": 0, "lag": 0}],
         }
     )  # fmt: skip
