@@ -3,6 +3,8 @@
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 
+from .sending import put_together_once
+
 #: What the changelog topics take in one record (schemas.topics).
 _REQUEST_BYTES = 16 * 1024 * 1024
 
@@ -12,7 +14,7 @@ def new_producer(bootstrap_servers: str, batch_bytes: int) -> AIOKafkaProducer:
 
     Idempotent: a later batch never lands without the one before it.
     """
-    return AIOKafkaProducer(
+    producer = AIOKafkaProducer(
         bootstrap_servers=bootstrap_servers,
         acks="all",
         enable_idempotence=True,
@@ -20,6 +22,8 @@ def new_producer(bootstrap_servers: str, batch_bytes: int) -> AIOKafkaProducer:
         max_batch_size=batch_bytes,
         max_request_size=_REQUEST_BYTES,
     )
+    put_together_once(producer)
+    return producer
 
 
 async def cluster_id(bootstrap_servers: str) -> str:

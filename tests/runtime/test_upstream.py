@@ -45,6 +45,9 @@ RELIED_UPON = {
     "aiokafka.consumer.fetcher:PartitionRecords": "94aa0da0dbec8d1b",
     "aiokafka.producer.message_accumulator:MessageBatch": "36a7b1dac89d2910",
     "faust.transport.drivers.aiokafka:AIOKafkaConsumerThread.on_start": "38b4e8bd1e10723a",
+    "aiokafka.producer.sender:SendProduceReqHandler.create_request": "807639a952058369",
+    "aiokafka.producer.sender:Sender._send_produce_req": "aea01ae4b6c794cc",
+    "aiokafka.conn:AIOKafkaConnection.send": "5909ea32f4efca49",
     "aiokafka.consumer.fetcher:FetchResult": "d7db13f06de8248c",
 }
 
