@@ -22,11 +22,11 @@ from .join import apply_decisions, apply_rewards, earliest_open, end_due, enter_
 from .moments import Moments
 from .names import SECRET, Slots, Table, move
 from .parsing import Places
+from .ring import Ring
 from .storing import read_entries, write_entries
 from .tallies import Tallies
 
 _PREFIX = b"d"
-_LEAST_RING = 1 << 17  # twice the largest record that is accepted
 _LEAST_OUT = 1 << 17
 _MOST_OUT = 1 << 20
 _ENDED = 4096
@@ -46,7 +46,6 @@ class Decisions:
     def __init__(self, state: State, tallies: Tallies, next_ordinal: int, cached_bytes: int, written: Written) -> None:
         self._state = state
         self._tallies = tallies
-        self._cached = cached_bytes
         self._written = written
         self._marks: Places = np.zeros(c.MARKS, np.int64)
         self._marks[c.FREE] = c.NONE
@@ -55,7 +54,7 @@ class Decisions:
         self._changed: Places = np.zeros(16, np.int64)
         self._slots: Slots = np.full(32, -1, np.int32)
         self._notes: Bytes = np.empty(2 * c.MOST_NOTES, np.uint8)
-        self._ring: Bytes = np.empty(_LEAST_RING, np.uint8)
+        self._ring = Ring(self._marks, cached_bytes)
         self._due = Moments()  # by deadline: the open ones, and those over before it
         self._over = Moments()  # by deadline: those over, when it has passed
         self._out: Bytes = np.empty(_LEAST_OUT, np.uint8)
@@ -81,13 +80,7 @@ class Decisions:
     @property
     def in_ring(self) -> int:
         """Bytes of records that are in memory."""
-        return int(self._marks[c.RING_HEAD] - self._marks[c.RING_TAIL])
-
-    def memory(self) -> int:
-        """Bytes of all arrays."""
-        arrays = (self._rows, self._changed, self._slots, self._notes, self._ring, self._out, self._ended)
-        orders = (self._due.run, self._due.heap, self._over.run, self._over.heap)
-        return sum(each.nbytes for each in (*arrays, *orders))
+        return len(self._ring)
 
     def add(
         self,
@@ -105,7 +98,7 @@ class Decisions:
         row, why = 0, c.OUT_FULL
         while row < count:
             row, why = apply_decisions(
-                self._rows, self._slots, self._notes, self._ring, self._due.run, self._due.heap, self._due.counts,
+                self._rows, self._slots, self._notes, self._ring.data, self._due.run, self._due.heap, self._due.counts,
                 self._changed, self._tallies.counts, self._marks, data, offsets, value_at, value_size, parsed, SECRET,
                 min(remember_ms, c.ENDLESS), row, fresh,
             )  # fmt: skip
@@ -118,7 +111,7 @@ class Decisions:
         early_ms = min(early_ms, c.ENDLESS)
         while row < count:
             row, why = apply_rewards(
-                self._rows, self._slots, self._notes, self._ring, self._changed, self._tallies.counts, self._marks,
+                self._rows, self._slots, self._notes, self._ring.data, self._changed, self._tallies.counts, self._marks,
                 self._out, self._ended, data, parsed, SECRET, early_ms, min(remember_ms, c.ENDLESS), decided_until, row,
             )  # fmt: skip
             self._mend(why)
@@ -130,9 +123,9 @@ class Decisions:
         while why != c.FINISHED:
             self._over.make_room(_STEPS)
             why = end_due(
-                self._rows, self._notes, self._ring, self._due.run, self._due.heap, self._due.counts, self._over.run,
-                self._over.heap, self._over.counts, self._changed, self._tallies.counts, self._marks, self._out,
-                self._ended, before, _STEPS,
+                self._rows, self._notes, self._ring.data, self._due.run, self._due.heap, self._due.counts,
+                self._over.run, self._over.heap, self._over.counts, self._changed, self._tallies.counts, self._marks,
+                self._out, self._ended, before, _STEPS,
             )  # fmt: skip
             self._mend(why)
         self._hand_over()
@@ -170,7 +163,7 @@ class Decisions:
         for ordinal in self._stale:
             self._state.delete(_key(ordinal))
         self._stale.clear()
-        self._bound_ring()
+        self._ring.saved()
 
     def _write(self, order: Places) -> None:
         places = np.zeros((len(order), 3), np.int64)
@@ -178,7 +171,7 @@ class Decisions:
         put, begin = self._state.put, 0
         while begin < len(order):
             end = write_entries(
-                self._rows, self._notes, self._ring, self._marks, self._tallies.places, self._tallies.names, order,
+                self._rows, self._notes, self._ring.data, self._marks, self._tallies.places, self._tallies.names, order,
                 begin, self._out, places,
             )  # fmt: skip
             if end == begin:
@@ -238,25 +231,7 @@ class Decisions:
             marks[c.NOTES_LOST] = 0
             self._notes = notes
         elif why == c.RING_FULL:
-            old, ring = self._ring, np.empty(2 * len(self._ring), np.uint8)
-            at, head = int(marks[c.RING_TAIL]), int(marks[c.RING_HEAD])
-            while at < head:
-                end = min(head, (at // len(old) + 1) * len(old))
-                begin = at % len(old)
-                ring[at % len(ring) : at % len(ring) + end - at] = old[begin : begin + end - at]
-                at = end
-            self._ring = ring
-
-    def _bound_ring(self) -> None:
-        marks = self._marks
-        since = int(marks[c.RING_HEAD] - marks[c.RING_SAVED])
-        if len(self._ring) > max(
-            4 * self._cached, 8 * since, _LEAST_RING
-        ):  # a burst is over: all of it is in the state
-            self._ring = np.empty(max(len(self._ring) // 4, _LEAST_RING), np.uint8)
-            marks[c.RING_TAIL] = marks[c.RING_HEAD]
-        marks[c.RING_SAVED] = marks[c.RING_HEAD]
-        marks[c.RING_TAIL] = max(marks[c.RING_TAIL], marks[c.RING_HEAD] - self._cached)
+            self._ring.grow()
 
     def _make_room(self, more: int) -> None:
         """Let `more` decisions be added."""

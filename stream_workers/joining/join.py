@@ -73,7 +73,7 @@ def enter(slots: Slots, rows: Table, slot: int, known: bool, row: int) -> None:
 
 
 @kernel()
-def _keep_body(ring: Bytes, marks: Places, data: Bytes, at: int, size: int) -> int:
+def keep_body(ring: Bytes, marks: Places, data: Bytes, at: int, size: int) -> int:
     """Copy a decision's bytes into the ring; where they are, or NOWHERE: it has to grow first."""
     length = ring.shape[0]
     head = marks[c.RING_HEAD]
@@ -132,7 +132,7 @@ def apply_decisions(
             if time <= rows[before, c.DECIDED] + span(rows[before, c.HORIZON]) + remember:
                 count(tallies, tenant, DUPLICATE_DECISIONS)
                 continue
-        body = _keep_body(ring, marks, data, value_at[i], value_size[i])
+        body = keep_body(ring, marks, data, value_at[i], value_size[i])
         if body == c.NOWHERE:
             return i, c.RING_FULL
         count(tallies, tenant, DECISIONS)

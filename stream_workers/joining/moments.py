@@ -98,10 +98,11 @@ class Moments:
     def __len__(self) -> int:
         return int(self.counts[TAIL] - self.counts[HEAD] + self.counts[HEAPED])
 
-    def make_room(self, more: int) -> None:
-        """Let `more` rows be entered."""
+    def make_room(self, more: int) -> bool:
+        """Let `more` rows be entered.  Whether the run was moved: its first is the 0th again."""
         head, tail, heaped = self.counts.tolist()
-        if tail - head + more > len(self.run):
+        moved = tail - head + more > len(self.run)
+        if moved:
             size = 1 << (tail - head + more - 1).bit_length()
             run = np.zeros((size, 2), np.int64)
             run[: tail - head] = self.run[np.arange(head, tail) & (len(self.run) - 1)]
@@ -111,3 +112,4 @@ class Moments:
             heap = np.zeros((max(heaped + more, 2 * len(self.heap)), 2), np.int64)
             heap[:heaped] = self.heap[:heaped]
             self.heap = heap
+        return moved

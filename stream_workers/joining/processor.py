@@ -13,11 +13,10 @@ from stream_workers.columnar.rows import FetchedRecords, Rows
 from stream_workers.runtime.stage import Dead, Emit, EmitRows, Record, State, one_by_one
 
 from .batch import Batch, BatchReader, effective_times
-from .columns import ENDLESS, HELD, NONE, ORPHAN, SPAN, TIME, VERDICT
+from .columns import HELD, ORPHAN, VERDICT
 from .decisions import Decisions
-from .entries import HeldReward, encode, tenant_of
+from .entries import encode, tenant_of
 from .held import HeldRewards
-from .parsing import Places
 from .rules import NEVER, Spans
 from .tallies import BAD, REWARDS_ORPHAN, Tallies
 
@@ -33,7 +32,7 @@ class JoinerProcessor:
 
     early_ms, remember_ms: see `rules.Spans`; they must stay what they are for as long as the logs are replayed.
     emit_rows: takes many outcomes at once; without it they go through `emit`, one by one.
-    cached: held rewards, cached_bytes: bytes of decisions, kept in memory from one checkpoint to the next.
+    cached_bytes: records of decisions, and of held rewards, kept in memory from one checkpoint to the next.
     plain: whether plain records are read in batches; without it all are read one by one, with the same result.
     """
 
@@ -47,7 +46,6 @@ class JoinerProcessor:
         early_ms: int = EARLY_MS,
         remember_ms: int = REMEMBER_MS,
         emit_rows: EmitRows | None = None,
-        cached: int = 16_384,
         cached_bytes: int = 16 * 1024 * 1024,
         plain: bool = True,
     ) -> None:
@@ -62,7 +60,7 @@ class JoinerProcessor:
         self._tallies = Tallies(state)
         self._reader = BatchReader(self._tallies, plain)
         self._decisions = Decisions(state, self._tallies, ordinal, cached_bytes, self._ended)
-        self._held = HeldRewards(state, cached)
+        self._held = HeldRewards(state, self._tallies, self._reader, cached_bytes)
 
     @property
     def watermarks(self) -> dict[str, int | None]:
@@ -144,24 +142,7 @@ class JoinerProcessor:
             batch.data, fetched.offsets, fetched.value_at, fetched.value_size, batch.parsed, spans.remember_ms
         )
         if self._held:
-            self._claim(batch, fresh)
-
-    def _claim(self, batch: Batch, fresh: Places) -> None:
-        """Join the held rewards of the decisions that are new."""
-        claimed: list[HeldReward] = []
-        claimants: list[int] = []
-        for row in np.flatnonzero(fresh != NONE).tolist():
-            decided_at, span = int(batch.parsed[row, TIME]), int(batch.parsed[row, SPAN])
-            span = span if 0 <= span <= ENDLESS else ENDLESS
-            latest = self._spans.forgotten_after(decided_at, span)
-            held = self._held.claim(self._reader.name(batch, row), decided_at - self._spans.early_ms, latest)
-            claimed += held
-            claimants += [int(fresh[row])] * len(held)
-        if claimed:
-            times = np.array([each.rewarded_at for each in claimed], np.int64)
-            rewards = self._reader.rewards(FetchedRecords.of(claimed), times)
-            rewards.parsed[:, SPAN] = claimants
-            self._join(rewards)
+            self._join(self._held.claim(batch, fresh, spans.early_ms, spans.remember_ms))
 
     def _reward(self, fetched: FetchedRecords) -> None:
         """Reward records: of a known decision, waiting for one, or too old for any."""
@@ -173,16 +154,13 @@ class JoinerProcessor:
         self._join(batch)
         refused = dict(batch.refused)
         verdicts = batch.parsed[:, VERDICT]
-        for row in sorted((*refused, *np.flatnonzero((verdicts == HELD) | (verdicts == ORPHAN)).tolist())):
-            record = fetched[row]
+        for row in sorted((*refused, *np.flatnonzero(verdicts == ORPHAN).tolist())):
             if row in refused:
-                self._refuse(_R, record, refused[row])
-                continue
-            name = self._reader.name(batch, row)
-            if verdicts[row] == ORPHAN:
-                self._orphan(record, name)
+                self._refuse(_R, fetched[row], refused[row])
             else:
-                self._held.hold(HeldReward(*record, int(times[row]), name))
+                self._orphan(fetched[row], self._reader.name(batch, row))
+        if (verdicts == HELD).any():
+            self._held.hold(fetched, batch)
 
     def _join(self, batch: Batch) -> None:
         spans = self._spans

@@ -47,7 +47,6 @@ class Joiner:
         *,
         early: int = 20,
         remember: int = 50,
-        cached: int = 2,
         cached_bytes: int = 300,
         plain: bool | None = None,
     ) -> None:
@@ -55,7 +54,6 @@ class Joiner:
         self.settings = {
             "early_ms": early,
             "remember_ms": remember,
-            "cached": cached,
             "cached_bytes": cached_bytes,
             "plain": plain,
         }

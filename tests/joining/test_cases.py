@@ -5,6 +5,7 @@ import pytest
 from schemas.errors import Reason
 from schemas.events import MAX_OBSERVATIONS, Decision, Outcome
 from schemas.wire import decode, encode
+from stream_workers.joining.columns import KNOWN
 from stream_workers.joining.entries import name_of, tenant_of
 from stream_workers.joining.processor import JoinerProcessor
 from stream_workers.runtime.stage import MemoryState
@@ -35,7 +36,7 @@ def test_an_outcome_on_the_wire_is_the_schema_s() -> None:
 
 def test_fields_of_a_newer_decision_reach_the_outcome() -> None:
     """A decision with fields this reader does not know is joined and handed on whole, also from the state."""
-    joiner = Joiner(cached=0, cached_bytes=0)
+    joiner = Joiner(cached_bytes=0)
     newer = encode(decision())
     assert newer[0] == 0x9F  # an array of 15
     newer = b"\xdc\x00\x10" + newer[1:] + b"\xa5later"  # an array of 16
@@ -140,7 +141,7 @@ def test_a_reward_in_reach_of_two_decisions_of_one_id_is_the_first_one_s(second_
 
 def test_decisions_are_forgotten_in_order_of_time_after_a_crash_too() -> None:
     """A decision with a short horizon does not wait for older ones with longer horizons to be forgotten."""
-    joiner = Joiner(cached=0, cached_bytes=0)
+    joiner = Joiner(cached_bytes=0)
     for index, horizon in enumerate((1000, 900, 10, 20)):
         joiner.append("decisions", 100, decision(f"id{index}", horizon=horizon))
         joiner.append("rewards", 100, reward(f"id{index}"))
@@ -263,7 +264,7 @@ def test_a_watermark_from_before_a_long_stop_does_not_delay_a_horizon() -> None:
 
 def test_an_outcome_that_begins_and_ends_between_checkpoints_costs_what_is_remembered() -> None:
     """One put for the decision's memory, none for the reward it took; nothing is deleted that was not put; no reads."""
-    joiner = Joiner(cached=100, cached_bytes=1 << 20)
+    joiner = Joiner(cached_bytes=1 << 20)
     joiner.append("rewards", 99, reward())
     joiner.append("decisions", 100, decision())
     reads = joiner.state.reads
@@ -285,17 +286,15 @@ def test_an_outcome_that_begins_and_ends_between_checkpoints_costs_what_is_remem
 
 
 def test_memory_holds_no_more_entries_than_asked() -> None:
-    """After a checkpoint records of decisions within `cached_bytes` and `cached` held rewards are in memory whole; the
-    rest is in the state.
-    """
+    """After a checkpoint decisions and held rewards are in memory within `cached_bytes`, the rest in the state."""
     size = len(encode(decision("known10")))
-    joiner = Joiner(cached=3, cached_bytes=3 * size, early=1000)
+    joiner = Joiner(cached_bytes=3 * size, early=1000)
     for index in range(20):
         joiner.append("decisions", 100, decision(f"known{index}"))
         joiner.append("rewards", 100, reward(f"unknown{index}"))
     joiner.checkpoint()
     assert joiner.processor._decisions.in_ring == 3 * size
-    assert len(joiner.processor._held._whole) == 3
+    assert joiner.processor._held.in_ring == 3 * size
     for index in range(20):
         reads = joiner.state.reads
         joiner.append("rewards", 101, reward(f"known{index}"))
@@ -307,7 +306,7 @@ def test_memory_holds_no_more_entries_than_asked() -> None:
 
 def test_what_is_over_leaves_memory_too() -> None:
     """After all is forgotten and given up, memory holds no entry or name, and a checkpoint deletes nothing twice."""
-    joiner = Joiner(cached=100, cached_bytes=1 << 20)
+    joiner = Joiner(cached_bytes=1 << 20)
     joiner.append("decisions", 100, decision())
     joiner.append("rewards", 100, reward())
     for _ in range(2):
@@ -320,5 +319,6 @@ def test_what_is_over_leaves_memory_too() -> None:
     decisions, held = joiner.processor._decisions, joiner.processor._held
     assert (decisions.known, decisions.open, len(decisions._due), len(decisions._over)) == (0, 0, 0, 0)
     assert (decisions._slots == -1).all()
-    assert not (held._names or held._whole or held._held or held._times)
+    assert (len(held), held._marks[KNOWN], len(held._order)) == (0, 0, 0)
+    assert (held._slots == -1).all()
     assert joiner.state.deletes == 3
