@@ -30,6 +30,7 @@ from .recovery import Recovery, Stores
 from .settings import RuntimeSettings
 from .stage import Dead, MemoryState, Record, Stage, Workspace
 from .stop_points import pass_by, stop_where
+from .store import TableDamagedError
 
 log = structlog.get_logger(__name__)
 
@@ -246,6 +247,8 @@ class StatefulApp:
                 continue
             try:
                 self.ledger.apply(owned, topic, batch)
+            except TableDamagedError:
+                raise  # no record's fault
             except Exception as error:
                 log.exception("a record made its stage fail", stage=owned.stage.name, topic=topic, partition=number)
                 self._culprits.failed(topic, number, batch, records[-1].offset + 1, error)

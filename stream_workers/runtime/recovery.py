@@ -57,7 +57,7 @@ class Stores:
             try:
                 self._open[key] = PartitionStore(path)
             except Exception as error:
-                if "lock" in str(error).lower():
+                if "/LOCK: " in str(error):  # its lock file; damaged ones have blocks
                     raise CroupierError(
                         f"another process uses {path}: give each worker a state directory of its own"
                     ) from error

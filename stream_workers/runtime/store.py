@@ -1,12 +1,15 @@
 """One partition's table in RocksDB: a local copy of what the changelog says, never ahead of it."""
 
+import contextlib
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
 import msgspec
-from rocksdict import BlockBasedOptions, Cache, Options, Rdict, WriteBatch, WriteOptions
+from rocksdict import AccessType, BlockBasedOptions, Cache, Options, Rdict, WriteBatch, WriteOptions
+
+from schemas.errors import CroupierError
 
 _META: Final = b"\x00meta"
 
@@ -27,6 +30,10 @@ class Meta(msgspec.Struct, array_like=True, frozen=True):
     positions: dict[str, int] = {}
     written_at: float = 0.0  # seconds since 1970, by this machine's clock
     state_version: int = 1  # of the stage that wrote the values
+
+
+class TableDamagedError(CroupierError):
+    """A table cannot be read, or has lost something; it is thrown away when it is opened the next time."""
 
 
 _meta_decoder = msgspec.msgpack.Decoder(Meta)
@@ -55,23 +62,45 @@ class PartitionStore:
     def __init__(self, path: Path) -> None:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._damaged = path.with_name(f"{path.name}.damaged")
+        if self._damaged.exists():
+            shutil.rmtree(path, ignore_errors=True)
+            self._damaged.unlink(missing_ok=True)
+        _refuse_lost_files(path)
         self._db = Rdict(str(path), options=_options())
-        data = self._db.get(_META)
-        self.meta = _meta_decoder.decode(data) if data else Meta()
+        try:
+            data = self._db.get(_META)
+            self.meta = _meta_decoder.decode(data) if data else Meta()
+        except Exception:
+            self._db.close()  # else its lock would stand in the way of the one that is built anew
+            raise
         self.loading = False  # something was written without RocksDB's log
 
     def get(self, key: bytes) -> bytes | None:
         """The value of a key, or None."""
-        value: bytes | None = self._db.get(key)
+        try:
+            value: bytes | None = self._db.get(key)
+        except Exception as error:  # rocksdict has one type for all errors
+            raise self._damage(error) from error
         return value
 
     def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Every key that starts with `prefix`, in order."""
-        for key, value in self._db.items(from_key=prefix):
-            if not key.startswith(prefix):
-                return
-            if key != _META:
-                yield key, value
+        try:
+            for key, value in self._db.items(from_key=prefix):
+                if not key.startswith(prefix):
+                    return
+                if key != _META:
+                    yield key, value
+        except Exception as error:
+            raise self._damage(error) from error
+
+    def _damage(self, error: Exception) -> TableDamagedError:
+        with contextlib.suppress(OSError):  # a disk that takes no writes: it will be found damaged again
+            self._damaged.touch()
+        return TableDamagedError(
+            f"the local table {self.path} cannot be read ({error}); it will be built anew from the changelog"
+        )
 
     def write(self, entries: Iterable[tuple[bytes, bytes | None]], meta: Meta) -> None:
         """Apply the entries in order, and remember what the table reflects now."""
@@ -105,6 +134,22 @@ class PartitionStore:
         self._db = Rdict(str(self.path), options=_options())
         self.loading = False
         self.meta = Meta()
+
+
+def _refuse_lost_files(path: Path) -> None:
+    """TableDamagedError if there are tables that RocksDB's manifest does not name.
+
+    A manifest that lost its end (a crash of the machine) names an older set of files.  RocksDB would delete the others,
+    read its newest log on top, and lose what lay between without a word.
+    """
+    present = {file.name for file in path.glob("*.sst")}
+    if not present:
+        return
+    db = Rdict(str(path), options=_options(), access_type=AccessType.read_only())
+    named = {Path(each["name"]).name for each in db.live_files()}
+    db.close()
+    if lost := present - named:
+        raise TableDamagedError(f"{path} has files that its manifest does not name: {', '.join(sorted(lost))}")
 
 
 def _batch(entries: Iterable[tuple[bytes, bytes | None]], meta: Meta) -> WriteBatch:

@@ -24,7 +24,7 @@ class Poison:
 
     kind: ClassVar[str] = "poison"
     seed: int
-    target: str = "poison"
+    target: str = "broker"  # it must be there
     seconds: float = 0.5
 
     @property
