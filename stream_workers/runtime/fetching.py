@@ -77,14 +77,15 @@ class PartitionColumns:
         return FetchedRecords(data, *(column[:found] for column in columns[:6]))
 
 
-class PartitionResult(upstream.FetchResult):  # type: ignore[misc]
+class PartitionResult(upstream.FetchResult):
     """In the place of aiokafka's `FetchResult`."""
 
     def getall(self, max_records: int | None = None) -> FetchedRecords | tuple[()]:
         """All records, whatever max_records says: what a fetch may bring is bounded by its bytes."""
         if not self.check_assignment(self._topic_partition) or not self.has_more():
             return ()
-        records: FetchedRecords = self._partition_records.take()
+        columns: Any = self._partition_records
+        records: FetchedRecords = columns.take()
         self._update_position()
         self._partition_records = None
         return records
@@ -119,7 +120,7 @@ def _seeing(method: Any, **names: Any) -> Any:
     )
 
 
-class ColumnFetcher(upstream.Fetcher):  # type: ignore[misc]
+class ColumnFetcher(upstream.Fetcher):
     """A fetcher whose `fetched_records` gives `FetchedRecords`."""
 
     _proc_fetch_request = _seeing(
