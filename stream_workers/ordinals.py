@@ -5,6 +5,10 @@ an outcome, and after a crash some outcomes are written again.  Outcomes end in 
 as bits in pages; a page that is full is forgotten and everything below the first page that is not counts as seen.
 """
 
+import numpy as np
+from numpy.typing import NDArray
+
+from .bandits.kernel import kernel
 from .runtime.stage import State
 
 PAGE_BITS = 4096
@@ -12,6 +16,20 @@ _PAGE_BYTES = PAGE_BITS // 8
 _FULL = b"\xff" * _PAGE_BYTES
 _PREFIX = b"\x01ordinals/"
 _FLOOR = b"\x01ordinals-floor"
+
+
+@kernel("b1(u1[::1], i8[::1], i8, b1[::1])")
+def _mark(bits: NDArray[np.uint8], ordinals: NDArray[np.int64], begin: int, fresh: NDArray[np.bool_]) -> bool:
+    """Set the bits of the page that begins there, and fresh where they were not; whether there were any."""
+    some = False
+    for i in range(ordinals.shape[0]):
+        bit = ordinals[i] - begin
+        if 0 <= bit < PAGE_BITS:
+            mask = np.uint8(1 << (bit & 7))
+            if not bits[bit >> 3] & mask:
+                bits[bit >> 3] |= mask
+                fresh[i] = some = True
+    return some
 
 
 class Ordinals:
@@ -40,6 +58,20 @@ class Ordinals:
         bits[byte] |= mask
         self._dirty.add(page)
         return True
+
+    def first_of(self, ordinals: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """`first` of each, in order: (n,)."""
+        pages = ordinals // PAGE_BITS
+        fresh = np.zeros(len(ordinals), np.bool_)
+        for page in np.unique(pages).tolist():
+            if page < self._floor:
+                continue
+            bits = self._pages.get(page)
+            if bits is None:
+                bits = self._pages[page] = bytearray(_PAGE_BYTES)
+            if _mark(np.frombuffer(bits, np.uint8), ordinals, page * PAGE_BITS, fresh):
+                self._dirty.add(page)
+        return fresh
 
     def flush(self) -> None:
         """Write the pages touched since the last call.  What is kept is a function of the numbers seen alone."""

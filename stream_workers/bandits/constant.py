@@ -48,6 +48,11 @@ class Uniform:
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
 
+    @property
+    def nbytes(self) -> int:
+        """None."""
+        return 0
+
     def _probabilities(self, eligible: NDArray[np.bool_]) -> NDArray[np.float64]:
         out = np.empty(eligible.shape)
         constant(eligible, self.arm(), self.setting.exploration_minimum, out)

@@ -231,6 +231,16 @@ class Learned(NamedTuple):
     gamma: float
 
 
+class Learning(NamedTuple):
+    """What `DoublyRobust.learning` gives, beside its layout: see `learn`."""
+
+    m2: Array
+    seen: NDArray[np.int64]
+    shared: Array
+    correction_ridge: float
+    clip: float
+
+
 class DoublyRobust:
     """See the module.  Parameters: `registry`."""
 
@@ -257,6 +267,11 @@ class DoublyRobust:
         self._age = np.zeros(K, np.int64)
         self._counters = np.zeros(2)
 
+    @property
+    def nbytes(self) -> int:
+        """See `Policy`."""
+        return sum(array.nbytes for array in (*self.layout()[:9], *self.learning()[:3]))
+
     def layout(self) -> Learned:
         """Its arrays and constants, for kernels that work on many learners at once.  Not to be changed."""
         f, setting = self._map, self.setting
@@ -265,14 +280,14 @@ class DoublyRobust:
             *(f.factor, setting.exploration_minimum, setting.forgetting, self._ridge, self._bonus, self._gamma),
         )
 
+    def learning(self) -> Learning:
+        """What learning needs beside the layout."""
+        return Learning(self._map.m2, self._map.counts, self._shared, self._correction_ridge, self._clip)
+
     def _arguments(self) -> tuple[Any, ...]:
         """_MAP, _MODEL and _PARAMS."""
-        f, setting = self._map, self.setting
-        return (
-            *(f.mean, f.scale, f.slots, f.signs, f.factor),
-            *(self._P, self._theta, self._correction, self._age, self._counters),
-            *(setting.exploration_minimum, setting.forgetting, self._ridge, self._bonus, self._gamma),
-        )
+        parts = self.layout()
+        return (*parts[:4], parts.factor, *parts[4:9], *parts[10:])
 
     def distribution(
         self,
@@ -290,8 +305,7 @@ class DoublyRobust:
     def update(self, batch: Batch) -> tuple[Array, Array]:
         """See `Policy`."""
         probabilities, estimates = np.empty(batch.eligible.shape), np.empty(batch.eligible.shape)
-        shared = (self._map.m2, self._map.counts, self._shared, self._correction_ridge, self._clip)
-        arguments: tuple[Any, ...] = (*batch, *self._arguments(), *shared, probabilities, estimates)
+        arguments: tuple[Any, ...] = (*batch, *self._arguments(), *self.learning(), probabilities, estimates)
         learn(*arguments)
         return probabilities, estimates
 

@@ -41,6 +41,10 @@ class Policy(Protocol):
 
     def __init__(self, setting: Setting) -> None: ...
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of its arrays."""
+
     def distribution(
         self,
         features: NDArray[np.float32],

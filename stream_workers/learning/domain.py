@@ -17,7 +17,7 @@ from schemas.domains import DomainSpec, LearnerSpec
 from schemas.errors import SpecificationError
 from schemas.events import Outcome
 from stream_workers.bandits.exploration import sample
-from stream_workers.bandits.pacer import pace, pace_for
+from stream_workers.bandits.pacer import Pace, pace, pace_for
 from stream_workers.bandits.packing import pack, unpack
 from stream_workers.bandits.policy import Batch, Policy, Setting
 from stream_workers.bandits.registry import KINDS, check_params, make
@@ -36,6 +36,12 @@ _FORMAT: Final = 1
 #: What share of its weight the past keeps when the reward is redefined: the learned models are a start, no more.
 REDEFINED_WEIGHT: Final = 0.1
 
+#: What a domain takes in memory beside its policies' arrays: specification, small arrays, objects (measured).
+OBJECT_BYTES: Final = 12_000
+
+#: Of the outcomes of a domain.
+_COUNTED: Final = ("outcomes", "complete", "removed_arm", "costs")
+
 _revisions = itertools.count(1)
 
 
@@ -45,6 +51,17 @@ class Choices(NamedTuple):
     arm: NDArray[np.int64]  # (n,) index into spec.arms; -1: no arm is eligible
     propensities: NDArray[np.float32]  # (n, K) 0 where not eligible; what the arm was drawn from
     scores: NDArray[np.float32]  # (n, K) estimated reward less lambda * price
+
+
+class Learning(NamedTuple):
+    """What a domain learns with."""
+
+    policies: list[Policy]  # the champion first
+    prices: NDArray[np.float64]  # (K,)
+    lambda_: NDArray[np.float64]  # (1,)
+    counts: NDArray[np.int64]  # (4,)
+    moments: list[NDArray[np.float64]]  # the arrays of `Progressive`, in its order
+    pace: Pace
 
 
 class _Stored(msgspec.Struct, array_like=True):
@@ -69,7 +86,7 @@ class DomainState:
         _check_policies(spec)
         self._take(spec, version)
         self._lambda = np.zeros(1)
-        self._counts = {"outcomes": 0, "complete": 0, "removed_arm": 0, "costs": 0}
+        self._counts = np.zeros(len(_COUNTED), np.int64)
         self._policies: list[Policy] = [make(each.kind, _setting(spec, each)) for each in _learners(spec)]
         self._evaluation = Progressive(tuple(each.name for each in _learners(spec)), tuple(self._index))
 
@@ -88,10 +105,29 @@ class DomainState:
         """The policy that acts."""
         return self._policies[0]
 
+    @property
+    def nbytes(self) -> int:
+        """About what it takes in memory."""
+        return OBJECT_BYTES + sum(policy.nbytes for policy in self._policies)
+
     def acting(self) -> Acting:
         """What it decides with, for tables of many domains.  Not to be changed, and stale under another revision."""
         acted = self._evaluation.acted
         return Acting(self.champion, self.spec.features, self._enabled, self._prices, self._lambda, acted, PRIOR_MEAN)
+
+    def learning(self) -> Learning:
+        """What it learns with, for tables of many domains: changed there as `learn` does, stale as `acting` is."""
+        return Learning(
+            self._policies,
+            self._prices,
+            self._lambda,
+            self._counts,
+            list(self._evaluation.arrays().values()),
+            self._pace,
+        )
+
+    def _counted(self) -> dict[str, int]:
+        return dict(zip(_COUNTED, self._counts.tolist(), strict=True))
 
     def apply_spec(self, spec: DomainSpec, version: int) -> None:
         """Go on under another specification, keeping what was learned wherever it still means something.
@@ -157,11 +193,9 @@ class DomainState:
         self._lambda[0] = pace(self._lambda[0], data.costs, *self._pace, lambdas)
         there = data.chosen >= 0
         counts = self._counts
-        counts["outcomes"] += len(outcomes)
-        counts["complete"] += int(data.complete.sum())
-        counts["costs"] += int((~np.isnan(data.costs)).sum())
+        counts += (len(outcomes), data.complete.sum(), 0, (~np.isnan(data.costs)).sum())
         if not there.all():
-            counts["removed_arm"] += int((~there).sum())
+            counts[2] += (~there).sum()
             data = data.where(there)
             lambdas = lambdas[there]
             if not len(lambdas):
@@ -179,7 +213,7 @@ class DomainState:
             "tenant": self.spec.tenant,
             "domain": self.spec.domain,
             "version": self.version,
-            "counts": dict(self._counts),
+            "counts": self._counted(),
             "lambda": float(self._lambda[0]),
             "policies": [
                 {
@@ -212,7 +246,7 @@ class DomainState:
             self.spec,
             self.version,
             float(self._lambda[0]),
-            self._counts,
+            self._counted(),
             [policy.to_bytes() for policy in self._policies],
             pack(self._evaluation.arrays()),
         )
@@ -229,7 +263,8 @@ class DomainState:
             )
         stored = msgspec.msgpack.decode(data[_HEADER.size :], type=_Stored)
         state = cls(stored.spec, stored.version)
-        state._lambda[0], state._counts = stored.lambda_, stored.counts
+        state._lambda[0] = stored.lambda_
+        state._counts[:] = [stored.counts[name] for name in _COUNTED]
         state._policies = [
             KINDS[each.kind].policy.from_bytes(raw, _setting(stored.spec, each))
             for each, raw in zip(_learners(stored.spec), stored.policies, strict=True)

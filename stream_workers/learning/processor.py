@@ -4,18 +4,23 @@ State is a function of the outcomes partition, bit for bit: this class on a `Mem
 beginning, ends with the same bytes (`replay`).  Nothing else may change it; specifications come through the same log.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from schemas import topics, wire
 from schemas.errors import BadRecordError, Reason, SpecificationError
 from schemas.events import Outcome, SpecChange
 
+from ..columnar.rows import FetchedRecords
 from ..ordinals import Ordinals
 from ..runtime.stage import Dead, Emit, MemoryState, Record, State
+from .cache import CACHED_BYTES, DomainCache, key_of
 from .domain import DomainState, check
+from .reading import UNKNOWN_DOMAIN, PlainOutcomes
 
-_DOMAIN: Final = b"domain/"
 _REMOVED: Final = b"removed/"  # version at which a domain was removed: older changes that come again change nothing
 _APPLIED: Final = b"applied"
 
@@ -23,12 +28,14 @@ _APPLIED: Final = b"applied"
 class LearnerProcessor:
     """`stage.Processor` from outcomes to learned state."""
 
-    def __init__(self, partition: int, state: State, emit: Emit, dead: Dead) -> None:
+    def __init__(
+        self, partition: int, state: State, emit: Emit, dead: Dead, *, cached_bytes: int = CACHED_BYTES
+    ) -> None:
+        """cached_bytes: about how much memory its domains may take between checkpoints; others are read when needed."""
         self._partition = partition
         self._state = state
         self._dead = dead
-        self._domains: dict[tuple[str, str], DomainState | None] = {}
-        self._dirty: set[tuple[str, str]] = set()
+        self._cache = DomainCache(state, cached_bytes)
         self._ordinals = Ordinals(state)
         applied = state.get(_APPLIED)
         #: Offset of the next outcomes record: what the state reflects.
@@ -36,27 +43,65 @@ class LearnerProcessor:
 
     def domain(self, tenant: str, domain: str) -> DomainState | None:
         """What is learned for a domain, or None if it is not declared."""
-        name = (tenant, domain)
-        if name in self._domains:
-            return self._domains[name]
-        data = self._state.get(_DOMAIN + _key(name))
-        found = None if data is None else DomainState.from_bytes(data)
-        if found is not None:  # unknown names are not remembered: anybody can make them up
-            self._domains[name] = found
-        return found
+        return self._cache.get((tenant, domain))
 
     def loaded(self, tenant: str, domain: str) -> DomainState | None:
         """What is learned for a domain, if it is in memory."""
-        return self._domains.get((tenant, domain))
+        return self._cache.loaded((tenant, domain))
+
+    def recent(self) -> Iterator[tuple[tuple[str, str], DomainState]]:
+        """The domains in memory, the one that learned last first."""
+        return self._cache.recent()
 
     def domains(self) -> list[tuple[str, str]]:
         """The names of all domains of this partition."""
-        stored = {_name(key[len(_DOMAIN) :]) for key, _ in self._state.scan(_DOMAIN)}
-        return sorted(stored | {name for name, state in self._domains.items() if state is not None})
+        return self._cache.names()
+
+    def moved(self) -> set[tuple[str, str]]:
+        """Names whose `DomainState` or its arrays were replaced or left memory since the last call.
+
+        For the one reader that keeps addresses of them (the router): it asks before each batch.
+        """
+        return self._cache.moved()
 
     def apply(self, topic: str, records: Sequence[Record]) -> None:
         """Learn a batch, in log order within each domain."""
+        fetched = FetchedRecords.of(records)
+        at = 0
+        while at < len(fetched):
+            rest = fetched[at:]
+            plain, verdicts = self._cache.table.read(rest)
+            if self._cache.take_up(rest[int(i)].value for i in np.flatnonzero(verdicts == UNKNOWN_DOMAIN)):
+                plain, verdicts = self._cache.table.read(rest)
+            at += self._runs(topic, rest, plain, verdicts)
+        self.applied = int(fetched.offsets[-1]) + 1
+
+    def _runs(self, topic: str, records: FetchedRecords, plain: PlainOutcomes, verdicts: NDArray[np.int64]) -> int:
+        """Runs of plain outcomes in one call each, what is between them one by one; how many records that were.
+
+        It ends early when a specification has changed what the rest was read with.
+        """
+        is_plain = verdicts >= 0
+        ends = [*(np.flatnonzero(np.diff(is_plain)) + 1).tolist(), len(records)]
+        if 4 * len(ends) > len(records) + 4:  # calls for a handful each would cost more than they save
+            self._single(topic, records)
+            return len(records)
+        begin = done = 0
+        for end in ends:
+            if is_plain[begin]:
+                part = plain.where(slice(done, done + end - begin))
+                done += end - begin
+                fresh = self._ordinals.first_of(part.ordinal)
+                self._cache.learn(part if fresh.all() else part.where(fresh))
+            elif self._single(topic, records[begin:end]):
+                return int(end)
+            begin = end
+        return len(records)
+
+    def _single(self, topic: str, records: Sequence[Record]) -> bool:
+        """One by one, which is also the definition of what `apply` does; whether a specification changed."""
         waiting: dict[tuple[str, str], list[Outcome]] = {}
+        changed = False
         for record in records:
             try:
                 event = wire.decode(topic, record.value)
@@ -65,7 +110,7 @@ class LearnerProcessor:
                     _check_key(record, event.tenant)
                     _check_names(event)
                     self._learn(name, waiting.pop(name, []))
-                    self._change(name, event)
+                    changed |= self._change(name, event)
                 else:
                     self._admit(record, event, waiting)
             except BadRecordError as error:
@@ -74,18 +119,11 @@ class LearnerProcessor:
                 self._dead(topic, record, BadRecordError(Reason.INVALID, str(error)))
         for name, outcomes in waiting.items():
             self._learn(name, outcomes)
-        self.applied = records[-1].offset + 1
+        return changed
 
     def flush(self) -> None:
         """Put what changed into the state."""
-        for name in self._dirty:
-            state = self._domains[name]
-            if state is None:
-                self._state.delete(_DOMAIN + _key(name))
-                del self._domains[name]
-            else:
-                self._state.put(_DOMAIN + _key(name), state.to_bytes())
-        self._dirty.clear()
+        self._cache.flush()
         self._ordinals.flush()
         self._state.put(_APPLIED, self.applied.to_bytes(8, "big"))
 
@@ -106,22 +144,23 @@ class LearnerProcessor:
             state = self.domain(*name)
             assert state is not None
             state.learn(outcomes)
-            self._dirty.add(name)
+            self._cache.learned(name)
 
-    def _change(self, name: tuple[str, str], change: SpecChange) -> None:
-        removed = self._state.get(_REMOVED + _key(name))
+    def _change(self, name: tuple[str, str], change: SpecChange) -> bool:
+        removed = self._state.get(_REMOVED + key_of(name))
         state = self.domain(*name)
         known = state.version if state is not None else (int.from_bytes(removed, "big") if removed else -1)
         if change.version <= known:
-            return
+            return False
         if change.spec is None:
-            self._domains[name] = None
-            self._state.put(_REMOVED + _key(name), change.version.to_bytes(8, "big"))
+            self._cache.put(name, None)
+            self._state.put(_REMOVED + key_of(name), change.version.to_bytes(8, "big"))
         elif state is None:
-            self._domains[name] = DomainState(change.spec, change.version)
+            self._cache.put(name, DomainState(change.spec, change.version))
         else:
             state.apply_spec(change.spec, change.version)
-        self._dirty.add(name)
+            self._cache.put(name, state)
+        return True
 
 
 def replay(partition: int, records: Iterable[Record], *, batch: int = 500) -> MemoryState:
@@ -153,12 +192,3 @@ def _check_names(change: SpecChange) -> None:
             f"a change of domain {change.domain!r} of tenant {change.tenant!r} carries the specification of "
             f"{spec.domain!r} of {spec.tenant!r}; they must be the same",
         )
-
-
-def _key(name: tuple[str, str]) -> bytes:
-    return f"{name[0]}\0{name[1]}".encode()
-
-
-def _name(key: bytes) -> tuple[str, str]:
-    tenant, _, domain = key.decode().partition("\0")
-    return tenant, domain

@@ -117,7 +117,7 @@ class Lookup:
         """Let a domain be found under a slot that is free.  width: features."""
         if slot >= len(self._places):
             self._places, self._seeds, self._widths = (
-                _grown(each, slot + 1) for each in (self._places, self._seeds, self._widths)
+                grown(each, slot + 1) for each in (self._places, self._seeds, self._widths)
             )
         self._places[slot] = (self._names.add(tenant + domain), len(tenant), len(domain))
         self._seeds[slot] = seed_of(f"{tenant.decode()}/{domain.decode()}")
@@ -201,7 +201,7 @@ class Templates:
     def put(self, slot: int, parts: Common) -> None:
         """Take a domain's parts; those it had before are forgotten."""
         if slot >= len(self.places):
-            self.places = _grown(self.places, slot + 1)
+            self.places = grown(self.places, slot + 1)
         self._pile.waste += int(self.places[slot, 1:].sum())
         if 2 * self._pile.waste > self._pile.used > 1 << 16:
             self._pack(slot)
@@ -220,7 +220,8 @@ class Templates:
                 self.places[slot, HEAD_AT] = self._pile.add(old.data[at : at + sum(sizes)].tobytes())
 
 
-def _grown(array: NDArray[Any], least: int) -> NDArray[Any]:
+def grown(array: NDArray[Any], least: int) -> NDArray[Any]:
+    """With room for at least that many rows."""
     larger = np.zeros((max(least, 2 * len(array)), *array.shape[1:]), array.dtype)
     larger[: len(array)] = array
     return larger

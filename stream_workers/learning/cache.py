@@ -1,0 +1,129 @@
+"""The domains of a partition that are in memory: those that learned last, within a bound, and all that changed."""
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from schemas import wire
+from schemas.errors import BadRecordError
+from schemas.events import Outcome
+
+from ..runtime.stage import State
+from .domain import DomainState
+from .reading import PlainOutcomes
+from .table import LearningTable
+
+Name = tuple[str, str]  # tenant, domain
+
+#: Default bound, for one partition.
+CACHED_BYTES: Final = 256 * 1024 * 1024
+
+_DOMAIN: Final = b"domain/"
+
+
+class DomainCache:
+    """Reads domains from the state on first touch; a checkpoint writes those that changed and drops the oldest."""
+
+    def __init__(self, state: State, bound: int) -> None:
+        self._state = state
+        self._bound = bound
+        self._domains: dict[Name, DomainState] = {}  # the one that learned last is the last
+        self._sizes: dict[Name, int] = {}
+        self._bytes = 0
+        self._dirty: set[Name] = set()
+        self._removed: set[Name] = set()
+        self._moved: set[Name] = set()
+        self.table = LearningTable()
+
+    def get(self, name: Name) -> DomainState | None:
+        """A domain, or None if it is not declared; unknown names are not remembered: anybody can make them up."""
+        found = self._domains.get(name)
+        if found is None and name not in self._removed:
+            data = self._state.get(_DOMAIN + key_of(name))
+            if data is not None:
+                found = DomainState.from_bytes(data)
+                self._enter(name, found)
+        return found
+
+    def loaded(self, name: Name) -> DomainState | None:
+        """A domain that is in memory."""
+        return self._domains.get(name)
+
+    def put(self, name: Name, state: DomainState | None) -> None:
+        """A domain is new, its specification has changed, or it is removed (None)."""
+        self._leave(name)
+        self._dirty.discard(name)
+        self._removed.discard(name)
+        if state is None:
+            self._removed.add(name)
+        else:
+            self._enter(name, state)
+            self._dirty.add(name)
+
+    def take_up(self, values: Iterable[bytes | None]) -> bool:
+        """Load the domains that these encoded outcomes are of; whether there are any that were not loaded."""
+        before = len(self._domains)
+        for value in values:
+            try:
+                event = wire.decode("outcomes", value)
+            except BadRecordError:
+                continue
+            if isinstance(event, Outcome):
+                self.get((event.decision.tenant, event.decision.domain))
+        return len(self._domains) > before
+
+    def learn(self, plain: PlainOutcomes) -> None:
+        """Learn outcomes that `table` has read."""
+        for name in self.table.learn(plain):
+            self.learned(name)
+
+    def learned(self, name: Name) -> None:
+        """A domain in memory has changed in place."""
+        self._dirty.add(name)
+        self._domains[name] = self._domains.pop(name)
+
+    def recent(self) -> Iterator[tuple[Name, DomainState]]:
+        """The domains in memory, the one that learned last first."""
+        return iter([(name, self._domains[name]) for name in reversed(self._domains)])
+
+    def names(self) -> list[Name]:
+        """All domains, in memory or not, in order."""
+        stored = {_name(key[len(_DOMAIN) :]) for key, _ in self._state.scan(_DOMAIN)}
+        return sorted((stored - self._removed) | set(self._domains))
+
+    def moved(self) -> set[Name]:
+        """Names whose state or its arrays were replaced or left memory since the last call."""
+        moved, self._moved = self._moved, set()
+        return moved
+
+    def flush(self) -> None:
+        """Put what changed into the state, and keep no more in memory than the bound."""
+        for name in self._removed:
+            self._state.delete(_DOMAIN + key_of(name))
+        self._removed.clear()
+        for name in self._dirty:
+            self._state.put(_DOMAIN + key_of(name), self._domains[name].to_bytes())
+        self._dirty.clear()
+        while self._bytes > self._bound and self._domains:
+            self._leave(next(iter(self._domains)))
+
+    def _enter(self, name: Name, state: DomainState) -> None:
+        self._domains[name] = state
+        self._sizes[name] = state.nbytes
+        self._bytes += state.nbytes
+        self.table.put(name, state)
+
+    def _leave(self, name: Name) -> None:
+        if self._domains.pop(name, None) is not None:
+            self._bytes -= self._sizes.pop(name)
+            self._moved.add(name)
+            self.table.drop(name)
+
+
+def key_of(name: Name) -> bytes:
+    """Its part of the state's key."""
+    return f"{name[0]}\0{name[1]}".encode()
+
+
+def _name(key: bytes) -> Name:
+    tenant, _, domain = key.decode().partition("\0")
+    return tenant, domain

@@ -1,0 +1,63 @@
+"""Columns of `table.LearningTable`: one row for each domain, and one for each of its policies."""
+
+from typing import Final
+
+# Of a domain: integers (sizes, then addresses).
+FEATURES: Final = 0  # d
+ARMS: Final = 1  # K
+FIRST: Final = 2  # row of its champion; the challengers' follow
+POLICIES: Final = 3  # number of policies
+NAMES: Final = 4  # row of its first arm's name; the others follow
+PARTS: Final = 5  # row of its first reward component; the others follow
+COMPONENTS: Final = 6  # number of reward components
+COST: Final = 7  # which of them is "cost", or -1
+PRICES: Final = 8  # (K,)
+LAMBDA: Final = 9  # (1,)
+COUNTS: Final = 10  # (4,) int64
+VALUES: Final = 11  # (policies, 3)
+CLIPPED: Final = 12  # (policies,)
+FIXED: Final = 13  # (K, 3)
+AHEAD: Final = 14  # (K, 3)
+ACTED: Final = 15  # (K, 3)
+INTEGERS: Final = 16
+
+# Of a domain: floats.
+PACE: Final = 0  # budget, step, ceiling, cost_limit
+DEFAULT: Final = 4  # reward of an outcome without its required components
+FLOATS: Final = 5
+
+# Of a policy: integers.
+LEADER: Final = 0  # constant: the arm that leads, or -1; doubly robust: DOUBLY_ROBUST
+SIZE: Final = 1  # m
+MEAN: Final = 2
+SCALE: Final = 3
+SLOTS: Final = 4
+SIGNS: Final = 5
+P: Final = 6
+THETA: Final = 7
+CORRECTION: Final = 8
+AGE: Final = 9
+COUNTERS: Final = 10
+M2: Final = 11
+SEEN: Final = 12
+SHARED: Final = 13
+POLICY_INTEGERS: Final = 14
+DOUBLY_ROBUST: Final = -2
+
+# Of a policy: floats.
+FACTOR: Final = 0
+MINIMUM: Final = 1
+FORGETTING: Final = 2
+RIDGE: Final = 3
+BONUS: Final = 4
+GAMMA: Final = 5
+CORRECTION_RIDGE: Final = 6
+CLIP: Final = 7
+POLICY_FLOATS: Final = 8
+
+# Of a reward component: floats.
+WEIGHT: Final = 0
+WORST: Final = 1
+BEST: Final = 2
+REQUIRED: Final = 3
+COMPONENT_FLOATS: Final = 4

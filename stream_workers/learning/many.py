@@ -1,0 +1,114 @@
+"""Learning of a whole batch, whatever the number of domains: the kernels of each learner, called over addresses.
+
+The result is that of `DomainState.learn`, bit for bit: the same kernels see the same rows in the same order.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..bandits.address import integers, matrices, matrix, vector
+from ..bandits.constant import constant
+from ..bandits.deciding import group
+from ..bandits.doubly_robust import learn
+from ..bandits.kernel import kernel
+from ..bandits.pacer import pace
+from ..evaluation.progressive import CLIP, evaluate
+from . import layout
+
+Array = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+
+@kernel(
+    "i8(i8[:,::1], f8[:,::1], i8[:,::1], f8[:,::1], i8[::1], i8[::1], f4[:,::1], b1[:,::1], i8[::1], f8[::1], "
+    "f8[::1], f8[::1], b1[::1], i8[::1])"
+)
+def learn_many(
+    domains: Integers,
+    domain_floats: Array,
+    policies: Integers,
+    policy_floats: Array,
+    count: Integers,
+    slots: Integers,
+    features: NDArray[np.float32],
+    eligible: NDArray[np.bool_],
+    chosen: Integers,
+    propensity: Array,
+    reward: Array,
+    costs: Array,
+    complete: NDArray[np.bool_],
+    touched: Integers,
+) -> int:
+    """Learn n outcomes in log order within each domain; returns how many domains there were.
+
+    The tables are by slot (`layout`); count: see `deciding.group`.  Of row i features (n, width) and eligible
+    (n, Kmax) the first d and K are its domain's; chosen: an arm that is there; costs: USD, NaN: not observed.
+    Written: touched (n,), of which as many as there are domains: their slots.
+    """
+    n = slots.shape[0]
+    order, ends = np.empty(n, np.int64), np.empty(n, np.int64)
+    groups = group(slots, count, touched, ends, order)
+    most = cells = numbers = everyone = 0
+    begin = 0
+    for g in range(groups):
+        rows, domain = ends[g] - begin, domains[touched[g]]
+        most, cells = max(most, rows), max(cells, rows * domain[layout.ARMS])
+        numbers = max(numbers, rows * domain[layout.FEATURES])
+        everyone = max(everyone, rows * domain[layout.ARMS] * domain[layout.POLICIES])
+        begin = ends[g]
+    all_x, all_mask = np.empty(numbers, np.float32), np.empty(cells, np.bool_)
+    all_p, all_q, champion_q = np.empty(everyone), np.empty(cells), np.empty(cells)
+    ints, floats = np.empty(most, np.int64), np.empty((4, most))
+    begin = 0
+    for g in range(groups):
+        slot, rows = touched[g], ends[g] - begin
+        domain, real = domains[slot], domain_floats[slot]
+        d, K, size = domain[layout.FEATURES], domain[layout.ARMS], domain[layout.POLICIES]
+        x, mask = all_x[: rows * d].reshape(rows, d), all_mask[: rows * K].reshape(rows, K)
+        acts, p, r, c = ints[:rows], floats[0, :rows], floats[1, :rows], floats[2, :rows]
+        lambdas = floats[3, :rows]
+        counts = integers(domain[layout.COUNTS], 4)
+        counts[0] += rows
+        for i in range(rows):
+            row = order[begin + i]
+            for j in range(d):
+                x[i, j] = features[row, j]
+            for a in range(K):
+                mask[i, a] = eligible[row, a]
+            acts[i], p[i], r[i], c[i] = chosen[row], propensity[row], reward[row], costs[row]
+            counts[1] += complete[row]
+            counts[3] += not np.isnan(c[i])
+        begin = ends[g]
+        lambda_ = vector(domain[layout.LAMBDA], 1)
+        lambda_[0] = pace(lambda_[0], c, real[0], real[1], real[2], real[3], lambdas)
+        prices = vector(domain[layout.PRICES], K)
+        probabilities = all_p[: size * rows * K].reshape(size, rows, K)
+        q, model = all_q[: rows * K].reshape(rows, K), champion_q[: rows * K].reshape(rows, K)
+        has_model = False
+        for each in range(size):
+            policy, number = policies[domain[layout.FIRST] + each], policy_floats[domain[layout.FIRST] + each]
+            if policy[layout.LEADER] != layout.DOUBLY_ROBUST:
+                constant(mask, policy[layout.LEADER], number[layout.MINIMUM], probabilities[each])
+                continue
+            m = policy[layout.SIZE]
+            if each == 0:
+                has_model = True
+            learn(
+                x, mask, acts, p, r, prices, lambdas,
+                vector(policy[layout.MEAN], d), vector(policy[layout.SCALE], d),
+                integers(policy[layout.SLOTS], d), vector(policy[layout.SIGNS], d), number[layout.FACTOR],
+                matrices(policy[layout.P], K, m), matrix(policy[layout.THETA], K, m),
+                matrix(policy[layout.CORRECTION], K, m), integers(policy[layout.AGE], K),
+                vector(policy[layout.COUNTERS], 2), number[layout.MINIMUM], number[layout.FORGETTING],
+                number[layout.RIDGE], number[layout.BONUS], number[layout.GAMMA],
+                vector(policy[layout.M2], d), integers(policy[layout.SEEN], 1),
+                matrices(policy[layout.SHARED], 1, m), number[layout.CORRECTION_RIDGE], number[layout.CLIP],
+                probabilities[each], model if each == 0 else q,
+            )  # fmt: skip
+        evaluate(
+            probabilities, model, has_model, mask, acts, p, r, CLIP,
+            matrix(domain[layout.VALUES], size, 3), vector(domain[layout.CLIPPED], size),
+            matrix(domain[layout.FIXED], K, 3), matrix(domain[layout.AHEAD], K, 3),
+            matrix(domain[layout.ACTED], K, 3),
+        )  # fmt: skip
+    return groups
