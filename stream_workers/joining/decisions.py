@@ -160,14 +160,14 @@ class Decisions:
         self._write(order)
         rows[changed, c.STATUS] &= ~c.CHANGED
         marks[c.TO_WRITE] = 0
-        for ordinal in self._stale:
-            self._state.delete(_key(ordinal))
+        for key in _split(np.array(self._stale, np.int64)):
+            self._state.delete(_PREFIX + key)
         self._stale.clear()
         self._ring.saved()
 
     def _write(self, order: Places) -> None:
         places = np.zeros((len(order), 3), np.int64)
-        ordinals = self._rows[order, c.ORDINAL].tolist()
+        keys = [_PREFIX + key for key in _split(self._rows[order, c.ORDINAL])]
         put, begin = self._state.put, 0
         while begin < len(order):
             end = write_entries(
@@ -177,11 +177,14 @@ class Decisions:
             if end == begin:
                 self._mend(c.OUT_FULL)
                 continue
-            view = self._out.data
-            for index, (at, size, lacks) in enumerate(places[begin:end].tolist(), begin):
-                if lacks:
-                    self._complete(at + size, int(order[index]))
-                put(_key(ordinals[index]), bytes(view[at : at + size]))
+            written = places[begin:end]
+            lacking = np.flatnonzero(written[:, 2])
+            self._complete(written[lacking, 0] + written[lacking, 1], order[begin:end][lacking])
+            data = self._out.data
+            for key, at, after in zip(
+                keys[begin:end], written[:, 0].tolist(), (written[:, 0] + written[:, 1]).tolist(), strict=True
+            ):
+                put(key, bytes(data[at:after]))
             begin = end
 
     def _hand_over(self) -> None:
@@ -191,8 +194,8 @@ class Decisions:
         if not count:
             return
         ended = self._ended[:count]
-        for index in np.flatnonzero(ended[:, c.LACKS] != c.NONE).tolist():
-            self._complete(int(ended[index, c.AT] + ended[index, c.SIZE]), int(ended[index, c.LACKS]))
+        lacking = ended[ended[:, c.LACKS] != c.NONE]
+        self._complete(lacking[:, c.AT] + lacking[:, c.SIZE], lacking[:, c.LACKS])
         tenants = self._tallies.places[ended[:, c.WHOSE]]
         self._written(
             Rows(
@@ -206,16 +209,20 @@ class Decisions:
         )
         marks[c.OUT_COUNT] = marks[c.OUT_END] = 0
 
-    def _complete(self, end: int, row: int) -> None:
-        """Put a decision's bytes, from the state, before position `end` of what was written."""
-        ordinal, size = int(self._rows[row, c.ORDINAL]), int(self._rows[row, c.BODY_SIZE])
-        value = self._state.get(_key(ordinal))
-        if value is None or len(value) < size:
-            raise CroupierError(
-                f"the joiner's state has no decision with ordinal {ordinal}, which its index holds: the state was "
-                "changed by somebody else; restart the worker, which reads it anew"
-            )
-        self._out[end - size : end] = np.frombuffer(value, np.uint8)[len(value) - size :]
+    def _complete(self, ends: Places, rows: Places) -> None:
+        """Put decisions' bytes, from the state, before these positions of what was written."""
+        if not len(rows):
+            return
+        get, data = self._state.get, self._out.data
+        keys, sizes = _split(self._rows[rows, c.ORDINAL]), self._rows[rows, c.BODY_SIZE].tolist()
+        for end, key, size in zip(ends.tolist(), keys, sizes, strict=True):
+            value = get(_PREFIX + key)
+            if value is None or len(value) < size:
+                raise CroupierError(
+                    f"the joiner's state has no decision with ordinal {int.from_bytes(key, 'big')}, which its index "
+                    "holds: the state was changed by somebody else; restart the worker, which reads it anew"
+                )
+            data[end - size : end] = value[-size:]
 
     def _mend(self, why: int) -> None:
         """Make room where a kernel found none."""
@@ -291,5 +298,7 @@ class Decisions:
                 )
 
 
-def _key(ordinal: int) -> bytes:
-    return _PREFIX + ordinal.to_bytes(8, "big")
+def _split(ordinals: Places) -> list[bytes]:
+    """What follows the prefix in the keys of these ordinals."""
+    keys = ordinals.astype(">i8").tobytes()
+    return [keys[at : at + 8] for at in range(0, len(keys), 8)]

@@ -109,7 +109,7 @@ class HeldRewards:
         stale = np.empty(1, np.int64)
         while (earliest := self.earliest()) is not None and earliest < before:
             row = front(self._rows, self._order.run, self._order.counts, self._marks)
-            reward = self._whole(row)
+            reward = self._whole(self._rows[row].tolist())
             self._stale += stale[: give_up(self._rows, self._slots, self._marks, row, stale)].tolist()
             yield reward
 
@@ -118,8 +118,9 @@ class HeldRewards:
         head, tail = self._order.counts[[HEAD, TAIL]].tolist()
         run, rows = self._order.run, self._rows
         came = run[np.arange(max(head, self._saved), tail) & (len(run) - 1), 1]
-        for row in came[rows[came, c.STATUS] & c.OPEN != 0].tolist():
-            self._state.put(_key(int(rows[row, RECEIVED])), encode(self._whole(row)))
+        held = rows[came[rows[came, c.STATUS] & c.OPEN != 0]]
+        for row in held.tolist():
+            self._state.put(_key(row[RECEIVED]), encode(self._whole(row)))
         for offset in self._stale:
             self._state.delete(_key(offset))
         self._stale.clear()
@@ -132,21 +133,21 @@ class HeldRewards:
         self._saved = tail
         self._ring.saved()
 
-    def _whole(self, row: int) -> HeldReward:
-        offset, rewarded_at, appended = self._rows[row, [RECEIVED, REWARDED, APPENDED]].tolist()
-        body, size, notes, id_size = self._rows[row, [c.BODY, c.BODY_SIZE, c.NOTES, c.ID_SIZE]].tolist()
-        if not self._ring.has(body):
-            value = self._state.get(_key(offset))
+    def _whole(self, row: list[int]) -> HeldReward:
+        """A row as the record that came."""
+        if not self._ring.has(row[c.BODY]):
+            value = self._state.get(_key(row[RECEIVED]))
             if value is None:
                 raise CroupierError(
-                    f"the joiner's state has no reward with offset {offset}, which its index holds: the state was "
-                    "changed by somebody else; restart the worker, which reads it anew"
+                    f"the joiner's state has no reward with offset {row[RECEIVED]}, which its index holds: the state "
+                    "was changed by somebody else; restart the worker, which reads it anew"
                 )
             return decode_held(value)
-        tenant = self._tallies.text(int(self._rows[row, c.TENANT]))
-        name = chr(len(tenant)) + tenant + self._notes[notes : notes + id_size].tobytes().decode()
-        value = self._ring.read(body, size)
-        return HeldReward(offset, appended, tenant.encode(), value, rewarded_at, name)
+        tenant = self._tallies.text(row[c.TENANT])
+        at = row[c.NOTES]
+        name = chr(len(tenant)) + tenant + bytes(self._notes.data[at : at + row[c.ID_SIZE]]).decode()
+        value = self._ring.read(row[c.BODY], row[c.BODY_SIZE])
+        return HeldReward(row[RECEIVED], row[APPENDED], tenant.encode(), value, row[REWARDED], name)
 
     def _make_room(self, more: int) -> None:
         known = int(self._marks[c.KNOWN])

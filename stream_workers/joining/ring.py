@@ -28,12 +28,12 @@ class Ring:
 
     def has(self, at: int) -> bool:
         """Whether the record at that position is here."""
-        return at != c.NOWHERE and at >= self._marks[c.RING_TAIL]
+        return bool(at != c.NOWHERE and at >= self._marks[c.RING_TAIL])
 
     def read(self, at: int, size: int) -> bytes:
         """A record that is here."""
         begin = at & (len(self.data) - 1)
-        return self.data[begin : begin + size].tobytes()
+        return bytes(self.data.data[begin : begin + size])
 
     def grow(self) -> None:
         """Twice the room; every record stays at its position."""
