@@ -83,6 +83,9 @@ class JoinerCheck:
 
         decided_until, rewarded_until: effective times of the last decision and reward that the checkpoint covers.
         """
+        trimmed = retained.begin(DECISIONS.name) or retained.begin(REWARDS.name)
+        if trimmed:  # the records that would say these times may be gone
+            _, decided_until, rewarded_until = self._stored() or (0, decided_until, rewarded_until)
         horizon = min(decided_until, rewarded_until) - join.remember_ms
         ordinals = 0
         if not retained.numbered:
@@ -108,7 +111,7 @@ class JoinerCheck:
                 self._key(key, offset, value, join, retained, rewarded_until)
             except Exception as error:  # whatever is in there, it is no state of ours
                 self._found.wrong(offset, f"key {key!r} cannot be read: {type(error).__name__}: {error}")
-        if retained.begin(DECISIONS.name) or retained.begin(REWARDS.name):
+        if trimmed:
             return  # times and counts of what is gone are not known
         self._position((ordinals, decided_until or NEVER, rewarded_until or NEVER))
         self._tallies()
@@ -143,14 +146,24 @@ class JoinerCheck:
         if (home := self._homes.elsewhere(tenant, self._found.partition)) is not None:
             self._found.misplaced(offset, f"key {key!r} is of tenant {tenant!r}, who lives in partition {home}")
 
+    def decided_until(self) -> int:
+        """Effective time of the last decision that the checkpoint covers, as the state itself says it."""
+        stored = self._stored()
+        return 0 if stored is None else max(stored[1], 0)
+
+    def _stored(self) -> tuple[int, int, int] | None:
+        """Next ordinal and the times of decisions and rewards, as the state has them."""
+        found = self._found.get(b"m")
+        try:
+            return None if found is None else _decode_position(found[1])
+        except ValueError:
+            return None
+
     def _position(self, expected: tuple[int, int, int]) -> None:
         found = self._found.get(b"m")
         if found is None and expected == (0, NEVER, NEVER):
             return  # it is written when it changes
-        try:
-            position = None if found is None else _decode_position(found[1])
-        except ValueError:
-            position = None
+        position = self._stored()
         if position != expected:
             self._found.wrong(
                 None if found is None else found[0],

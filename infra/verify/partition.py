@@ -110,7 +110,10 @@ class PartitionReading:
         self._at = 0  # index of the topic that is being read
         self._time = 0  # effective time in that topic
         self._decided_until = 0  # effective time of the last decision that the joiner's checkpoint covers
+        if joiner is not None and self._retained.begin(DECISIONS):
+            self._decided_until = joiner.decided_until()  # the records that would say it may be gone
         self._rewarded_until = 0
+        self._recalled_until = 0  # effective time of the last decision whose record is gone, as far as it is known
         self._seen_joiner = False
         self._findings = Findings() if findings is None else findings
         self._figures = PartitionFigures(findings=self._findings)
@@ -142,7 +145,7 @@ class PartitionReading:
         """A decision whose record retention has taken, before the first record is shown."""
         if offset < self._retained.begin(DECISIONS):
             self._join.recall(ordinal, offset, time, event)
-            self._decided_until = max(self._decided_until, time)
+            self._recalled_until = max(self._recalled_until, time)
 
     def feed(self, topic: str, records: Sequence[LogRecord]) -> None:
         """The next records of a topic.  ValueError when a topic comes after one that `READING_ORDER` has later."""
@@ -154,7 +157,7 @@ class PartitionReading:
                 self._see_joiner(record.offset)
             self._time = max(self._time, record.timestamp)
             if topic == DECISIONS and record.offset < self._joined[0]:
-                self._decided_until = self._time
+                self._decided_until = max(self._decided_until, self._time)
             refused = self._letters.holds(topic, record)
             try:
                 event = wire.decode(topic, record.value)
@@ -197,7 +200,7 @@ class PartitionReading:
             if topic != DEAD_LETTERS:
                 self._letters.finish(topic, self._retained.begin(topic))
             if topic == CONTEXTS:
-                self._time = self._decided_until  # of decisions that are gone
+                self._time = self._recalled_until
             elif topic == REWARDS:
                 self._see_joiner(self._joined[1])
                 self._outcomes = OutcomeCheck(

@@ -34,6 +34,7 @@ class Offline:
 
     logs: dict[str, dict[int, list[LogRecord]]] = field(default_factory=dict)
     committed: dict[str, dict[int, int]] = field(default_factory=dict)
+    begins: dict[str, int] = field(default_factory=dict)  # of HOME, where it was trimmed
 
     def append(self, topic: str, record: LogRecord, number: int = HOME) -> LogRecord:
         """Append with the next offset."""
@@ -47,6 +48,11 @@ class Offline:
         log = self.logs[topic][number]
         log[log.index(old)] = old._replace(value=value)
 
+    def trim(self, topic: str, begin: int) -> None:
+        """Take the records before an offset, as retention does."""
+        self.logs[topic][HOME] = [record for record in self.logs[topic][HOME] if record.offset >= begin]
+        self.begins[topic] = begin
+
     async def batches(self, topic: str, ranges: Mapping[int, tuple[int, int]]) -> AsyncIterator[list[LogRecord]]:
         """As `infra.reading.log.Log`, in two lists."""
         for number, (begin, end) in ranges.items():
@@ -58,33 +64,37 @@ class Offline:
     def examine(self, *, settled: bool = False, memory_bytes: int = 1 << 20) -> Verdict:
         """What `verify` says."""
         ranges = {
-            topic: {n: (log[0].offset, log[-1].offset + 1) if log else (0, 0) for n, log in by_number.items()}
+            topic: {n: self._range(topic, n, log) for n, log in by_number.items()}
             for topic, by_number in self.logs.items()
         }
 
-        async def run() -> Verdict:
-            examination = Examination(
-                self, Cut(ranges, self.committed), PARTITIONS, EARLY_MS, REMEMBER_MS, settled, lambda done, total: None
-            )
-            for number in range(PARTITIONS):
-                with Tables(memory_bytes=memory_bytes) as tables:
-                    await examination.partition(number, tables)
-            await examination.specifications()
-            return examination.verdict(0.0)
+        return asyncio.run(self._run(ranges, settled, memory_bytes))
 
-        return asyncio.run(run())
+    def _range(self, topic: str, number: int, log: list[LogRecord]) -> tuple[int, int]:
+        begin = self.begins.get(topic, 0) if number == HOME else 0
+        return begin, log[-1].offset + 1 if log else begin
+
+    async def _run(self, ranges: dict[str, dict[int, tuple[int, int]]], settled: bool, memory_bytes: int) -> Verdict:
+        examination = Examination(
+            self, Cut(ranges, self.committed), PARTITIONS, EARLY_MS, REMEMBER_MS, settled, lambda done, total: None
+        )
+        for number in range(PARTITIONS):
+            with Tables(memory_bytes=memory_bytes) as tables:
+                await examination.partition(number, tables)
+        await examination.specifications()
+        return examination.verdict(0.0)
 
 
-def deployment(script: list[Step], seed: int, *, unfinished: bool = False) -> Offline:
+def deployment(script: list[Step], seed: int, *, unfinished: bool = False, start: int = 1_000) -> Offline:
     """The stages over a script's contexts, decisions and rewards, with every horizon passed.
 
     unfinished: each stage stops somewhere, its last checkpoint before that.
     """
     rng = random.Random(seed)
-    logs = causes(script)
+    logs = causes(script, start)
     found = Offline(
         {topic.name: {n: [] for n in range(topic.partition_count(PARTITIONS))} for topic in topics.ALL},
-        {topic: {HOME: 0, AWAY: 0} for topic in ("contexts", "decisions", "rewards", "outcomes")},
+        {"contexts": {HOME: 0, AWAY: 0}},
     )
     now = logs.topics["rewards"][-1].timestamp
     for topic, log in logs.topics.items():

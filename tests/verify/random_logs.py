@@ -1,5 +1,6 @@
 """Random logs that keep every promise: what apps might write, and the outcomes it must lead to, found naively."""
 
+import random
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ from stream_workers.runtime.stage import Record
 from .logs import EARLY_MS, REMEMBER_MS, Logs, decision
 
 TENANTS = ("acme", "blue")
+COMPONENTS = ("success", "cost", "thumbs", "latency_ms")
 IDS = ("a", "b", "c", "d")
 LONG_AFTER_MS = 10_000
 
@@ -41,18 +43,35 @@ def steps() -> st.SearchStrategy[list[Step]]:
         st.sampled_from((0, 500, 1_000)),
         st.sampled_from((("success", "cost"), ("success",), ())),
         st.dictionaries(
-            st.sampled_from(("success", "cost", "thumbs", "latency_ms")), st.sampled_from((0.0, 0.5, 1.0)), min_size=1
+            st.sampled_from(COMPONENTS), st.sampled_from((0.0, 0.5, 1.0)), min_size=1
         ),
         st.sampled_from((0, 0, 0, 50)),
     )  # fmt: skip
     return st.lists(step, min_size=1, max_size=40)
 
 
-def causes(script: list[Step]) -> Logs:
-    """Contexts, decisions, rewards and dead letters of a script; every horizon passes in the end."""
+def random_script(rng: random.Random) -> list[Step]:
+    """As `steps`, without its search for the smallest."""
+    return [
+        Step(
+            rng.choice((0, 0, 1, 100, 400, 500, 1_000, 2_500)),
+            rng.choice(("ask", "ask", "ask", "reward", "reward", "reward", "again", "clock", "garbage", "refused")),
+            rng.choice(TENANTS),
+            rng.choice(IDS),
+            rng.choice((0, 500, 1_000)),
+            rng.choice((("success", "cost"), ("success",), ())),
+            {name: rng.choice((0.0, 0.5, 1.0)) for name in rng.sample(COMPONENTS, rng.randint(1, 3))},
+            rng.choice((0, 0, 0, 50)),
+        )
+        for _ in range(rng.randint(5, 40))
+    ]
+
+
+def causes(script: list[Step], start: int = 1_000) -> Logs:
+    """Contexts, decisions, rewards and dead letters of a script; every horizon passes in the end.  start: ms."""
     logs = Logs()
-    logs.spec(0, 1)
-    now = 1_000
+    logs.spec(start, 1)
+    now = start
     for number, step in enumerate(script):
         now += step.wait_ms
         time = now - step.back_ms
