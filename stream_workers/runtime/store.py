@@ -86,14 +86,24 @@ class PartitionStore:
 
     def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Every key that starts with `prefix`, in order."""
+        key = prefix
         try:
             for key, value in self._db.items(from_key=prefix):
                 if not key.startswith(prefix):
                     return
                 if key != _META:
                     yield key, value
+            self._check_end(key)
         except Exception as error:
             raise self._damage(error) from error
+
+    def _check_end(self, last: bytes) -> None:
+        """Raise if what follows `last` cannot be read: rocksdict's `items` ends there as if nothing followed."""
+        following = self._db.iter()
+        following.seek(last)
+        if following.valid():
+            following.next()
+        following.status()
 
     def _damage(self, error: Exception) -> TableDamagedError:
         with contextlib.suppress(OSError):  # a disk that takes no writes: it will be found damaged again

@@ -53,12 +53,12 @@ def copy(source, target):
             return
 
 
-@pytest.mark.parametrize("kind", ["MANIFEST-*", "*.log", "*.sst", "CURRENT"])
-def test_a_table_with_a_file_cut_anywhere_is_refused_or_at_one_moment_of_its_past(tmp_path, kind):
+@pytest.mark.parametrize(("kind", "tables"), [("MANIFEST-*", 14), ("*.log", 4), ("*.sst", 4), ("CURRENT", 2)])
+def test_a_table_with_a_file_cut_anywhere_is_refused_or_at_one_moment_of_its_past(tmp_path, kind, tables):
     """After a crash, with one file cut: either it cannot be opened, or what is in it is the state after the very
     checkpoint that its metadata names.  (RocksDB alone opened one manifest in thirty with checkpoints missing.)"""
     refused = 0
-    for seed in range(20):
+    for seed in range(tables):
         rng = random.Random(seed)
         crashed = tmp_path / f"crashed-{seed}"
         states = fill(tmp_path / f"table-{seed}", rng, crashed)
