@@ -30,26 +30,32 @@ _LIMIT: Final = 1 << 30
 
 
 class Partition:
-    """One partition's stages as in a worker, with what they emit."""
+    """One partition's stages as in a worker, and the output batch that takes what they emit."""
 
     def __init__(self) -> None:
-        self.emitted: list[Rows] = []
+        self._batch = OutputBatch(_LIMIT)
+        self._appending = 0.0
         self._stages: dict[str, Processor] = {}
         for stage in worker_stages():
             work = Workspace(0, MemoryState(), self._emit, _refuse, dict(self._stages), self._emit_rows)
             self._stages[stage.name] = stage.make(work)
         self.joiner, self.learner, self.router = (self._stages[name] for name in ("joiner", "learner", "router"))
 
-    def _emit(self, _topic: str, key: bytes, value: bytes) -> None:
-        self.emitted.append(FetchedRecords.of([FetchedRecord(0, 0, key, value)]).rows())
+    def _emit(self, topic: str, key: bytes, value: bytes) -> None:
+        self._emit_rows(topic, FetchedRecords.of([FetchedRecord(0, 0, key, value)]).rows())
 
     def _emit_rows(self, _topic: str, rows: Rows) -> None:
-        self.emitted.append(rows)
+        begin = time.process_time()  # appended at once, as a worker does: the rows' bytes are used again afterwards
+        self._batch.add(rows)
+        self._appending += time.process_time() - begin
 
-    def taken(self) -> list[Rows]:
-        """What was emitted since the last time."""
-        emitted, self.emitted = self.emitted, []
-        return emitted
+    def leaving(self, times: "Times", step: str, appending: str) -> bytes:
+        """What the step emitted, as it leaves; the time of appending is put down to `appending`, not to the step."""
+        within = self._appending
+        raw: bytes = times.spent(appending, lambda: bytes(self._batch._build()))
+        times.move(within, step, appending)
+        self._batch, self._appending = OutputBatch(_LIMIT), 0.0
+        return raw
 
 
 class Times:
@@ -64,6 +70,11 @@ class Times:
         result = work()
         self._now[step] = self._now.get(step, 0.0) + time.process_time() - begin
         return result
+
+    def move(self, seconds: float, source: str, target: str) -> None:
+        """So much of a step's time was another's."""
+        self._now[source] -= seconds
+        self._now[target] += seconds
 
     def begin(self) -> None:
         """A repetition starts."""
@@ -97,16 +108,14 @@ def _once(times: Times, changes: Rows, contexts: list[bytes], rewards: list[byte
     for context, reward in zip(contexts, rewards, strict=True):
         fetched = times.spent("contexts: parse", lambda raw=context, at=decided: _parsed(raw, at))
         times.spent("contexts: route", lambda fetched=fetched: partition.router.apply(topics.CONTEXTS.name, fetched))
-        rows = partition.taken()
-        raw = times.spent("decisions: append", lambda rows=rows: _built(rows))
+        raw = partition.leaving(times, "contexts: route", "decisions: append")
         decisions = times.spent("decisions: parse", lambda raw=raw, at=decided: _parsed(raw, at))
         times.spent("decisions: join", lambda d=decisions: partition.joiner.apply(topics.DECISIONS.name, d))
         decided += len(fetched)
         said = times.spent("rewards: parse", lambda raw=reward, at=rewarded: _parsed(raw, at))
         times.spent("rewards: join", lambda said=said: partition.joiner.apply(topics.REWARDS.name, said))
         rewarded += len(said)
-        rows = partition.taken()
-        raw = times.spent("outcomes: append", lambda rows=rows: _built(rows))
+        raw = partition.leaving(times, "rewards: join", "outcomes: append")
         outcomes = times.spent("outcomes: parse", lambda raw=raw, at=learned: _parsed(raw, at))
         times.spent("outcomes: learn", lambda o=outcomes: partition.learner.apply(topics.OUTCOMES.name, o))
         learned += len(outcomes)
