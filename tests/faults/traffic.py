@@ -28,7 +28,7 @@ class Traffic:
         self._plays: list[asyncio.Task[None]] = []
         self.contexts = 0  # of plays that ended
         self.sent_all_at = 0.0  # monotonic seconds: the last context
-        self.broken = 0  # plays that the broker's absence ended
+        self.broken = 0  # slices that the broker's absence ended
 
     async def run(self, seconds: float) -> None:
         """Send contexts for so long; their feedback may still be on its way afterwards."""
@@ -54,8 +54,8 @@ class Traffic:
                     seed=self._seed * 100_000 + number, plan=PLAN, progress=watch, patience_s=_PATIENCE_SECONDS,
                 )  # fmt: skip
             except BrokerUnavailableError:
-                self.broken += 1
                 if self._reports.pop(number, None) is not None:
+                    self.broken += 1
                     return  # its contexts are in the log; nobody waits for them here, the verdict does
                 await asyncio.sleep(_AGAIN_SECONDS)
             else:

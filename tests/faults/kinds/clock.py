@@ -34,6 +34,7 @@ class ClockJump:
         shift(under.shift_file(self.target), self.hours * _HOUR)
         if self.restart:
             await under.kill(self.target)
+            await under.pid(self.target)
 
     async def heal(self, under: UnderTest) -> None:
         shift(under.shift_file(self.target), 0.0)

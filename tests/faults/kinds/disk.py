@@ -41,6 +41,7 @@ class ReadOnly:
         if not volume.mounted:
             await under.kill(self.target)
             self._refusing = asyncio.create_task(_refuse_writes(under, self.target))
+            await under.pid(self.target)
             return
         deadline = time.monotonic() + _TRIES_SECONDS
         await under.kill(self.target)
@@ -48,6 +49,7 @@ class ReadOnly:
             if time.monotonic() > deadline:
                 raise NotInjectedError("somebody always has a file open for writing")
             await asyncio.sleep(0.01)
+        await under.pid(self.target)
 
     async def heal(self, under: UnderTest) -> None:
         await _allow_writes(under, self.target, self._refusing)
@@ -80,6 +82,7 @@ class DiskFull:
             self._refusing = asyncio.create_task(_refuse_writes(under, self.target))
         if self.restarting:
             await under.kill(self.target)
+            await under.pid(self.target)
 
     async def heal(self, under: UnderTest) -> None:
         await _allow_writes(under, self.target, self._refusing)
