@@ -58,5 +58,6 @@ def integers(address: int, n: int) -> NDArray[np.int64]:
 
 def address_of(array: NDArray[Any]) -> int:
     """Where a C-contiguous array's numbers are."""
-    assert array.flags.c_contiguous
-    return int(array.ctypes.data)
+    interface = array.__array_interface__  # three times faster than array.ctypes
+    assert interface["strides"] is None, "C-contiguous"
+    return int(interface["data"][0])

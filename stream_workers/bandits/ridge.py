@@ -113,16 +113,30 @@ def forget(P: Array, theta: Array, weight: float, ridge: float, y: Array) -> Non
             shrink(P, y, factor)
 
 
+@kernel("f8[:,::1](f8[:,:,::1])")
 def triangle(P: Array) -> Array:
     """Upper triangles of (K, m, m) as (K, m (m + 1) / 2)."""
-    rows, columns = np.triu_indices(P.shape[-1])
-    return np.ascontiguousarray(P[:, rows, columns])
+    K, m, _ = P.shape
+    packed = np.empty((K, m * (m + 1) // 2))
+    for a in range(K):
+        at = 0
+        for i in range(m):
+            for j in range(i, m):
+                packed[a, at + j - i] = P[a, i, j]
+            at += m - i
+    return packed
 
 
+@kernel("f8[:,:,::1](f8[:,::1], i8)")
 def square(packed: Array, m: int) -> Array:
     """Inverse of `triangle`."""
-    rows, columns = np.triu_indices(m)
-    P = np.empty((packed.shape[0], m, m))
-    P[:, rows, columns] = packed
-    P[:, columns, rows] = packed
+    K = packed.shape[0]
+    P = np.empty((K, m, m))
+    for a in range(K):
+        at = 0
+        for i in range(m):
+            for j in range(i, m):
+                P[a, i, j] = packed[a, at + j - i]
+                P[a, j, i] = packed[a, at + j - i]
+            at += m - i
     return P

@@ -31,7 +31,6 @@ class DomainCache:
         self._bytes = 0
         self._dirty: set[Name] = set()
         self._removed: set[Name] = set()
-        self._moved: set[Name] = set()
         self.table = LearningTable()
 
     def get(self, name: Name) -> DomainState | None:
@@ -90,11 +89,6 @@ class DomainCache:
         stored = {_name(key[len(_DOMAIN) :]) for key, _ in self._state.scan(_DOMAIN)}
         return sorted((stored - self._removed) | set(self._domains))
 
-    def moved(self) -> set[Name]:
-        """Names whose state or its arrays were replaced or left memory since the last call."""
-        moved, self._moved = self._moved, set()
-        return moved
-
     def flush(self) -> None:
         """Put what changed into the state, and keep no more in memory than the bound."""
         for name in self._removed:
@@ -115,7 +109,6 @@ class DomainCache:
     def _leave(self, name: Name) -> None:
         if self._domains.pop(name, None) is not None:
             self._bytes -= self._sizes.pop(name)
-            self._moved.add(name)
             self.table.drop(name)
 
 

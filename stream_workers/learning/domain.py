@@ -262,13 +262,16 @@ class DomainState:
                 "it was written by another version or is damaged: rebuild it from the outcomes log"
             )
         stored = msgspec.msgpack.decode(data[_HEADER.size :], type=_Stored)
-        state = cls(stored.spec, stored.version)
-        state._lambda[0] = stored.lambda_
-        state._counts[:] = [stored.counts[name] for name in _COUNTED]
+        spec = stored.spec
+        state = cls.__new__(cls)  # what is stored was checked when it was declared
+        state._take(spec, stored.version)
+        state._lambda = np.array([stored.lambda_])
+        state._counts = np.array([stored.counts[name] for name in _COUNTED], np.int64)
         state._policies = [
-            KINDS[each.kind].policy.from_bytes(raw, _setting(stored.spec, each))
-            for each, raw in zip(_learners(stored.spec), stored.policies, strict=True)
+            KINDS[each.kind].policy.from_bytes(raw, _setting(spec, each))
+            for each, raw in zip(_learners(spec), stored.policies, strict=True)
         ]
+        state._evaluation = Progressive(tuple(each.name for each in _learners(spec)), tuple(state._index))
         state._evaluation.restore(unpack(stored.evaluation))
         return state
 

@@ -57,13 +57,6 @@ class LearnerProcessor:
         """The names of all domains of this partition."""
         return self._cache.names()
 
-    def moved(self) -> set[tuple[str, str]]:
-        """Names whose `DomainState` or its arrays were replaced or left memory since the last call.
-
-        For the one reader that keeps addresses of them (the router): it asks before each batch.
-        """
-        return self._cache.moved()
-
     def apply(self, topic: str, records: Sequence[Record]) -> None:
         """Learn a batch, in log order within each domain."""
         fetched = FetchedRecords.of(records)

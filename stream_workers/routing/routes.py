@@ -129,7 +129,9 @@ class Lookup:
 
     def drop(self, slot: int) -> None:
         """A domain is not to be found any more."""
-        index = int(np.flatnonzero(self._slots == slot)[0])
+        index = int(self._hash(slot)) & (len(self._slots) - 1)
+        while self._slots[index] != slot:
+            index = (index + 1) & (len(self._slots) - 1)
         self._slots[index] = _LEFT
         self._names.waste += int(self._places[slot, 1:].sum())
 
