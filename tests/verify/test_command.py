@@ -7,14 +7,15 @@ import time
 
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from typer.testing import CliRunner
 
 from infra.cli import app
 from infra.kafka import RunningBroker
-from infra.kafka.topics import create_topics
+from infra.kafka.topics import check_topics
 from schemas import topics
+from schemas.errors import TopicsMismatchError
 
 from .damage import DAMAGES
 from .logs import EARLY_MS, REMEMBER_MS
@@ -44,20 +45,30 @@ def upload(kafka: RunningBroker, prefix: str, made: Offline) -> None:
 
 
 async def _upload(servers: str, prefix: str, made: Offline) -> None:
-    await create_topics(servers, prefix=prefix, partitions=PARTITIONS)
     admin = AIOKafkaAdminClient(bootstrap_servers=servers)
     await admin.start()
     try:
-        await _configure(admin, prefix, {"message.timestamp.type": "CreateTime"})
+        # From the beginning: a changed setting reaches the broker's logs some time after it was acknowledged.
+        await admin.create_topics([
+            NewTopic(
+                topics.full_name(topic, prefix), topic.partition_count(PARTITIONS), 1,
+                topic_configs={**topic.config(), "message.timestamp.type": "CreateTime"},
+            )
+            for topic in topics.ALL
+        ])  # fmt: skip
         async with AIOKafkaProducer(bootstrap_servers=servers) as producer:
             for topic, by_number in made.logs.items():
                 for number, log in by_number.items():
                     for record in log:
                         await producer.send(
                             topics.full_name(topic, prefix), record.value, record.key, partition=number,
-                            timestamp_ms=record.timestamp, headers=record.headers,
+                            timestamp_ms=record.timestamp, headers=list(record.headers),
                         )  # fmt: skip
-        await _configure(admin, prefix, {})
+        await admin.alter_configs([
+            ConfigResource(ConfigResourceType.TOPIC, topics.full_name(topic, prefix), dict(topic.config()))
+            for topic in topics.ALL
+        ])  # fmt: skip
+        await _checked(servers, prefix)
         if made.begins:
             await admin.delete_records({
                 TopicPartition(topics.full_name(topic, prefix), HOME): RecordsToDelete(before_offset=begin)
@@ -67,11 +78,16 @@ async def _upload(servers: str, prefix: str, made: Offline) -> None:
         await admin.close()
 
 
-async def _configure(admin: AIOKafkaAdminClient, prefix: str, changed: dict[str, str]) -> None:
-    await admin.alter_configs([
-        ConfigResource(ConfigResourceType.TOPIC, topics.full_name(topic, prefix), {**topic.config(), **changed})
-        for topic in topics.ALL
-    ])  # fmt: skip
+async def _checked(servers: str, prefix: str) -> None:
+    """Wait until the settings are seen."""
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                await check_topics(servers, prefix=prefix)
+            except TopicsMismatchError:
+                await asyncio.sleep(0.05)
+            else:
+                return
 
 
 def test_a_good_deployment_is_proven(kafka: RunningBroker, deployment_prefix: str) -> None:
