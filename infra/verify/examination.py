@@ -31,6 +31,9 @@ _CHANGELOGS = (
 )
 
 
+_JOINED = (DECISIONS, topics.REWARDS.name)
+
+
 class Source(Protocol):
     """Where records come from (`infra.reading.log.Log` is one)."""
 
@@ -98,7 +101,7 @@ class Examination:
             for replay in replays:
                 replay.owners()
             findings.skip("partitions whose learned state and KPIs cannot be made anew: outcomes are gone")
-        if joiner is None:
+        if joiner is None and any(begin < end for begin, end in (self._cut.ranges[t][number] for t in _JOINED)):
             findings.skip("partitions without a checkpoint of the joiner")
         self._state_keys += sum(replay.keys for replay in replays) + (joiner.keys if joiner else 0)
         self._kpi_buckets += kpis.buckets

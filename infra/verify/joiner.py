@@ -171,19 +171,19 @@ class JoinerCheck:
             )
 
     def _tallies(self) -> None:
-        found: dict[str, tuple[int, dict[str, int]]] = {}
+        found: dict[str, tuple[int | None, dict[str, int]]] = {}
         for key, offset, value in self._found.scan(b"t"):
             try:
                 found[key[1:].decode()] = (offset, _decode_tally(value))
             except ValueError as error:
                 self._found.wrong(offset, f"key {key!r} cannot be read: {error}")
         for tenant in sorted(found.keys() | self._counts.keys()):
-            offset, tally = found.get(tenant, (None, {}))
+            place, tally = found.get(tenant, (None, {}))
             expected = dict.fromkeys(COUNTED, 0) | self._counts[tenant]
             if tally != expected:
                 names = [name for name in {**expected, **tally} if tally.get(name) != expected.get(name)]
                 has, should = ({name: each.get(name) for name in names} for each in (tally, expected))
-                self._found.wrong(offset, f"counts of {tenant!r} are {has}; the log has {should}")
+                self._found.wrong(place, f"counts of {tenant!r} are {has}; the log has {should}")
 
 
 def _problem(entry: Open | Done, decision: CountedDecision, ended: bool, whole: bool) -> str | None:

@@ -18,7 +18,7 @@ def test_good_deployments_are_proven(script: list[Step], seed: int) -> None:
 
     assert found.problems == []
     assert found.pending == {}
-    assert found.not_examined.keys() <= {"partitions without a checkpoint of the joiner"}  # the empty one
+    assert found.not_examined == {}
     assert found.state_keys > 0
 
 
@@ -32,7 +32,7 @@ def test_what_is_under_way_is_pending(script: list[Step], seed: int) -> None:
 
 
 @given(SCRIPTS, SEEDS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_on_disk_and_in_memory_agree(script: list[Step], seed: int) -> None:
     """Tables that spill at every put find what tables in memory find."""
     made = deployment(script, seed)
