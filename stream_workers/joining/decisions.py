@@ -17,7 +17,7 @@ from stream_workers.columnar.rows import Rows
 from stream_workers.runtime.stage import State
 
 from . import columns as c
-from .entries import decode_entry, tenant_of
+from .entries import Open, decode_entry, tenant_of
 from .join import apply_decisions, apply_rewards, earliest_open, end_due, enter_moments, forget, gather_notes
 from .moments import Moments
 from .names import SECRET, Slots, Table, move
@@ -32,6 +32,7 @@ _MOST_OUT = 1 << 20
 _ENDED = 4096
 _STEPS = 4096
 _LOADED = 4096
+_OPEN = 0x98  # an array of 8: entries.Open without fields of a newer release
 
 #: written(rows): outcomes, in order.
 Written = Callable[[Rows], None]
@@ -222,7 +223,12 @@ class Decisions:
                     f"the joiner's state has no decision with ordinal {int.from_bytes(key, 'big')}, which its index "
                     "holds: the state was changed by somebody else; restart the worker, which reads it anew"
                 )
-            data[end - size : end] = value[-size:]
+            if value[0] == _OPEN:  # the decision is the last of its fields
+                data[end - size : end] = value[-size:]
+            else:
+                entry = decode_entry(value)
+                assert isinstance(entry, Open)
+                data[end - size : end] = bytes(entry.decision)
 
     def _mend(self, why: int) -> None:
         """Make room where a kernel found none."""

@@ -141,7 +141,8 @@ def read_entries(
         name, name_size, at = read_text(data, at, end)
         decided, at = read_integer(data, at, end)
         horizon, at = _read_count(data, at, end)
-        if at < 0 or name_size < 1 or ((fields, tag) != (8, 0) and (fields, tag) != (5, 1)):
+        known_fields = 8 if tag == 0 else 5
+        if at < 0 or name_size < 1 or not 0 <= tag <= 1 or fields < known_fields:
             return i, c.BROKEN
         awaited = awaited_end = offset = np.int64(0)
         count, texts = read_array(data, at, end)
@@ -156,6 +157,9 @@ def read_entries(
             at = skip(data, at, end)
         else:
             texts_end = body = at
+        body_size = at - body
+        for _ in range(fields - known_fields):  # of a newer release
+            at = skip(data, at, end)
         if at != end:
             return i, c.BROKEN
         tenant_end = name + 1
@@ -178,7 +182,7 @@ def read_entries(
         rows[row, c.DECIDED] = decided
         rows[row, c.HORIZON] = horizon
         rows[row, c.OFFSET] = offset
-        rows[row, c.BODY], rows[row, c.BODY_SIZE] = c.NOWHERE, end - body
+        rows[row, c.BODY], rows[row, c.BODY_SIZE] = c.NOWHERE, body_size
         rows[row, c.ID_SIZE] = id_size
         rows[row, c.AWAITED], rows[row, c.OBSERVED] = awaited_end - awaited, texts_end - texts
         rows[row, c.TENANT] = tenant

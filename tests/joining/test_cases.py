@@ -49,6 +49,29 @@ def test_fields_of_a_newer_decision_reach_the_outcome() -> None:
     assert outcomes(joiner)[0].decision == decision()
 
 
+def test_entries_with_fields_of_a_newer_release_are_read() -> None:
+    """What a newer release appended to an entry is skipped; the decision is joined, remembered and handed on whole."""
+    joiner = Joiner(cached_bytes=0)
+    for index in range(3):
+        joiner.append("decisions", 100, decision(f"id{index}", awaited=("success", "cost")))
+    joiner.append("rewards", 100, reward("id0", success=1.0, cost=1.0))
+    joiner.checkpoint()
+    for key, value in joiner.state.items.items():
+        if key.startswith(b"d"):
+            assert value[0] in (0x98, 0x95)
+            joiner.state.items[key] = bytes([value[0] + 1]) + value[1:] + b"\xa5later"
+    joiner.checkpoint()
+    joiner.crash()
+    joiner.append("rewards", 101, reward("id0", success=1.0))
+    joiner.append("rewards", 101, reward("id1", success=1.0))
+    joiner.checkpoint()
+    joiner.append("rewards", 102, reward("id1", cost=1.0))
+    joiner.append("rewards", 102, reward("id2", success=0.0, cost=0.0))
+    assert joiner.count("rewards_duplicate") == 1
+    chosen = [decision(f"id{index}", awaited=("success", "cost")) for index in range(3)]
+    assert [outcome.decision for outcome in outcomes(joiner)] == chosen
+
+
 @pytest.mark.parametrize(
     ("at", "ended_at", "what"),
     [
