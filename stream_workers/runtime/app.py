@@ -166,6 +166,7 @@ class StatefulApp:
         s.state_dir.mkdir(parents=True, exist_ok=True)
         # Local tables belong to one cluster and one group: those of another broker must never be taken for ours.
         self._stores.directory = s.state_dir / await cluster_id(s.bootstrap_servers) / s.group_id
+        self._stores.check_writable()
         await self._producer.start()
         await self._changelog_producer.start()
         self._tasks = [asyncio.create_task(self.lease.keep()), asyncio.create_task(self._watch_standstill())]

@@ -1,5 +1,6 @@
 """Brings a partition's local tables to what the changelog says, and claims the partition."""
 
+import contextlib
 import shutil
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -29,6 +30,8 @@ log = structlog.get_logger(__name__)
 #: that was away for longer would keep what was deleted.  Half of it, because clocks differ.
 MAX_TABLE_AGE_SECONDS = 12 * 3600
 
+_PROBE_BYTES = 1024 * 1024
+
 #: Committed offset of a source partition, or None.
 Committed = Callable[[TopicPartition], Awaitable[int | None]]
 
@@ -39,6 +42,20 @@ class Stores:
     def __init__(self, directory: Path = Path()) -> None:
         self.directory = directory
         self._open: dict[tuple[str, int], PartitionStore] = {}
+
+    def check_writable(self) -> None:
+        """CroupierError if the disk takes no writes: found out later, it would cost the group a session timeout."""
+        probe = self.directory / "probe"
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            probe.write_bytes(bytes(_PROBE_BYTES))
+            probe.unlink()
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                probe.unlink()
+            raise CroupierError(
+                f"{self.directory} takes no writes ({error}): the state directory needs a disk with some space"
+            ) from error
 
     def keep_only(self, numbers: set[int]) -> None:
         """Close the tables of partitions that are not ours any more."""

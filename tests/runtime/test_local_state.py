@@ -85,3 +85,12 @@ def test_a_lease_is_lost_by_standing_still_only():
     now[0] += 2.1
     lease.check()
     assert [round(each, 6) for each in lost] == [2.1]
+
+
+def test_a_directory_that_takes_no_writes_is_refused_before_anything_is_promised(tmp_path):
+    """A worker finds out before it joins its group; a good directory is left as it was."""
+    Stores(tmp_path / "good").check_writable()
+    assert list((tmp_path / "good").iterdir()) == []
+    (tmp_path / "file").touch()
+    with pytest.raises(CroupierError, match="takes no writes"):
+        Stores(tmp_path / "file" / "tables").check_writable()
