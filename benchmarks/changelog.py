@@ -54,12 +54,12 @@ def entries(kind: str, partition: int) -> Iterator[tuple[bytes, bytes]]:
 
 def _domains(partition: int) -> Iterator[tuple[bytes, bytes]]:
     draw = np.random.default_rng(partition)
+    arms = tuple(Arm(name, price=0.001) for name in _ARMS)
+    reward = {"success": Component(required=True)}
+    spec = DomainSpec("guild", "model_routing", _FEATURES, arms, reward, LearnerSpec("learned", "doubly_robust"))
+    fresh = DomainState(spec, 1).to_bytes()
     for index in itertools.count():
-        tenant = f"guild-{partition}-{index}"
-        arms = tuple(Arm(name, price=0.001) for name in _ARMS)
-        reward = {"success": Component(required=True)}
-        spec = DomainSpec(tenant, "model_routing", _FEATURES, arms, reward, LearnerSpec("learned", "doubly_robust"))
-        value = bytearray(DomainState(spec, 1).to_bytes())
+        tenant, value = f"guild-{partition}-{index}", bytearray(fresh)
         # A learner's matrices do not compress: what was learned stands in most of their bytes.
         middle = len(value) - 8192
         value[4096:middle] = draw.integers(0, 256, middle - 4096, np.uint8).tobytes()
