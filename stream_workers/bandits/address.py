@@ -5,15 +5,19 @@ An address is only as good as its array: whoever stores one keeps a reference to
 
 # ruff: noqa: ARG001 - the signatures of intrinsics are numba's
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from llvmlite import ir
 from numba import carray, types
+from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from .kernel import kernel
+
+#: More than this is found by the processor itself, once it is being read.
+_AHEAD: Final = 8192
 
 
 @intrinsic
@@ -54,6 +58,27 @@ def matrices(address: int, n: int, m: int) -> NDArray[np.float64]:
 def integers(address: int, n: int) -> NDArray[np.int64]:
     """The (n,) int64 at an address."""
     return carray(_int64_at(address), (n,))  # type: ignore[no-any-return]
+
+
+@intrinsic
+def _prefetch_line(typing: Any, address: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+        hint = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(ir.VoidType(), [byte, number, number, number]), "llvm.prefetch.p0i8"
+        )
+        reading, keep, data = ir.Constant(number, 0), ir.Constant(number, 3), ir.Constant(number, 1)
+        builder.call(hint, [builder.inttoptr(arguments[0], byte), reading, keep, data])
+        return context.get_dummy_value()
+
+    return types.void(types.int64), generate
+
+
+@kernel("void(i8, i8)")
+def prefetch(address: int, size: int) -> None:
+    """Have that many bytes (at most _AHEAD of them) brought near while something else is done; changes nothing."""
+    for line in range(0, min(size, _AHEAD), 64):
+        _prefetch_line(address + line)
 
 
 def address_of(array: NDArray[Any]) -> int:

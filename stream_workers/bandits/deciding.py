@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import layout
-from .address import integers, matrices, matrix, vector
+from .address import integers, matrices, matrix, prefetch, vector
 from .constant import spread
 from .exploration import draw_arm, inverse_gap
 from .judging import expand_block, judge_arm
@@ -60,6 +60,24 @@ def extent(integers_of: NDArray[np.int64], slots: Integers) -> tuple[int, int, i
     return kind, d, m, arms
 
 
+@kernel("void(i8[::1])")
+def _announce(integer: Integers) -> None:
+    """Have a slot's arrays brought near: with many domains each is far away when its turn comes."""
+    K, d, m = integer[layout.ARMS], integer[layout.FEATURES], integer[layout.SIZE]
+    for column in (layout.PLACES, layout.PRICES, layout.AGE):
+        prefetch(integer[column], 8 * K)
+    for column in (layout.LAMBDA, layout.COUNTERS):
+        prefetch(integer[column], 16)
+    if integer[layout.KIND] == layout.DOUBLY_ROBUST:
+        for column in (layout.MEAN, layout.SCALE, layout.SLOTS, layout.SIGNS):
+            prefetch(integer[column], 8 * d)
+        for column in (layout.THETA, layout.CORRECTION):
+            prefetch(integer[column], 8 * K * m)
+        prefetch(integer[layout.P], 8 * K * m * m)
+    else:
+        prefetch(integer[layout.ACTED], 24 * K)
+
+
 @kernel(
     "void(i8[:,::1], f8[:,::1], i8[::1], i8[::1], f4[:,::1], f8[::1], i8[::1], f4[:,::1], f4[:,::1], i8)",
 )
@@ -94,6 +112,8 @@ def decide_many(
     begin = 0
     for g in range(groups):
         integer, real = integers_of[touched[g]], floats_of[touched[g]]
+        if g + 1 < groups:
+            _announce(integers_of[touched[g + 1]])
         enabled, K, m = integer[layout.ENABLED], integer[layout.ARMS], integer[layout.SIZE]
         places = integers(integer[layout.PLACES], enabled)
         prices, lambda_ = vector(integer[layout.PRICES], K), vector(integer[layout.LAMBDA], 1)[0]

@@ -6,7 +6,7 @@ The result is that of `DomainState.learn`, bit for bit: the same kernels see the
 import numpy as np
 from numpy.typing import NDArray
 
-from ..bandits.address import integers, matrices, matrix, vector
+from ..bandits.address import integers, matrices, matrix, prefetch, vector
 from ..bandits.constant import constant
 from ..bandits.deciding import group
 from ..bandits.doubly_robust import learn
@@ -17,6 +17,29 @@ from . import layout
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
+
+
+@kernel("void(i8[::1], i8[:,::1])")
+def _announce(domain: Integers, policies: Integers) -> None:
+    """Have a domain's arrays brought near: with many domains each is far away when its turn comes."""
+    d, K, size = domain[layout.FEATURES], domain[layout.ARMS], domain[layout.POLICIES]
+    for column in (layout.PRICES, layout.LAMBDA, layout.COUNTS, layout.CLIPPED):
+        prefetch(domain[column], 8 * K)
+    prefetch(domain[layout.VALUES], 24 * size)
+    for column in (layout.FIXED, layout.AHEAD, layout.ACTED):
+        prefetch(domain[column], 24 * K)
+    for row in range(domain[layout.FIRST], domain[layout.FIRST] + size):
+        policy = policies[row]
+        if policy[layout.LEADER] == layout.DOUBLY_ROBUST:
+            m = policy[layout.SIZE]
+            for column in (layout.MEAN, layout.SCALE, layout.SLOTS, layout.SIGNS, layout.M2):
+                prefetch(policy[column], 8 * d)
+            for column in (layout.THETA, layout.CORRECTION):
+                prefetch(policy[column], 8 * K * m)
+            for column in (layout.AGE, layout.COUNTERS, layout.SEEN):
+                prefetch(policy[column], 16)
+            prefetch(policy[layout.P], 8 * K * m * m)
+            prefetch(policy[layout.SHARED], 8 * m * m)
 
 
 @kernel(
@@ -63,6 +86,8 @@ def learn_many(
     for g in range(groups):
         slot, rows = touched[g], ends[g] - begin
         domain, real = domains[slot], domain_floats[slot]
+        if g + 1 < groups:
+            _announce(domains[touched[g + 1]], policies)
         d, K, size = domain[layout.FEATURES], domain[layout.ARMS], domain[layout.POLICIES]
         x, mask = all_x[: rows * d].reshape(rows, d), all_mask[: rows * K].reshape(rows, K)
         acts, p, r, c = ints[:rows], floats[0, :rows], floats[1, :rows], floats[2, :rows]
