@@ -9,10 +9,7 @@ from schemas.events import Outcome
 
 from ..runtime.stage import State
 from .domain import DomainState
-from .reading import PlainOutcomes
-from .table import LearningTable
-
-Name = tuple[str, str]  # tenant, domain
+from .table import LearningTable, Name
 
 #: Default bound, for one partition.
 CACHED_BYTES: Final = 256 * 1024 * 1024
@@ -26,7 +23,8 @@ class DomainCache:
     def __init__(self, state: State, bound: int) -> None:
         self._state = state
         self._bound = bound
-        self._domains: dict[Name, DomainState] = {}  # the one that learned last is the last
+        self._domains: dict[Name, DomainState] = {}
+        self._ages: dict[Name, int] = {}  # when they learned or came, by the table's count of calls
         self._sizes: dict[Name, int] = {}
         self._bytes = 0
         self._dirty: set[Name] = set()
@@ -70,19 +68,14 @@ class DomainCache:
                 self.get((event.decision.tenant, event.decision.domain))
         return len(self._domains) > before
 
-    def learn(self, plain: PlainOutcomes) -> None:
-        """Learn outcomes that `table` has read."""
-        for name in self.table.learn(plain):
-            self.learned(name)
-
     def learned(self, name: Name) -> None:
-        """A domain in memory has changed in place."""
+        """A domain in memory has changed in place, but for what `table` learned."""
         self._dirty.add(name)
-        self._domains[name] = self._domains.pop(name)
+        self._ages[name] = self.table.calls
 
     def recent(self) -> Iterator[tuple[Name, DomainState]]:
         """The domains in memory, the one that learned last first."""
-        return iter([(name, self._domains[name]) for name in reversed(self._domains)])
+        return iter([(name, self._domains[name]) for name in sorted(self._domains, key=self._age, reverse=True)])
 
     def names(self) -> list[Name]:
         """All domains, in memory or not, in order."""
@@ -94,14 +87,22 @@ class DomainCache:
         for name in self._removed:
             self._state.delete(_DOMAIN + key_of(name))
         self._removed.clear()
+        self._dirty.update(self.table.take_changed())
         for name in self._dirty:
             self._state.put(_DOMAIN + key_of(name), self._domains[name].to_bytes())
         self._dirty.clear()
-        while self._bytes > self._bound and self._domains:
-            self._leave(next(iter(self._domains)))
+        if self._bytes > self._bound:
+            for name in sorted(self._domains, key=self._age):
+                self._leave(name)
+                if self._bytes <= self._bound:
+                    break
+
+    def _age(self, name: Name) -> int:
+        return max(self._ages.get(name, 0), self.table.age(name))
 
     def _enter(self, name: Name, state: DomainState) -> None:
         self._domains[name] = state
+        self._ages[name] = self.table.calls
         self._sizes[name] = state.nbytes
         self._bytes += state.nbytes
         self.table.put(name, state)
@@ -109,6 +110,7 @@ class DomainCache:
     def _leave(self, name: Name) -> None:
         if self._domains.pop(name, None) is not None:
             self._bytes -= self._sizes.pop(name)
+            del self._ages[name]
             self.table.drop(name)
 
 

@@ -85,7 +85,7 @@ class LearnerProcessor:
                 part = plain.where(slice(done, done + end - begin))
                 done += end - begin
                 fresh = self._ordinals.first_of(part.ordinal)
-                self._cache.learn(part if fresh.all() else part.where(fresh))
+                self._cache.table.learn(part if fresh.all() else part.where(fresh))
             elif self._single(topic, records[begin:end]):
                 return int(end)
             begin = end

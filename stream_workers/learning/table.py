@@ -23,6 +23,8 @@ from .reading import NAME_BYTES, PlainOutcomes, read
 #: Numbers beyond this in a reward leave the domain to the path of single records: its arithmetic may overflow.
 _LARGEST: Final = 1e150
 
+Name = tuple[str, str]  # tenant, domain
+
 
 class _Rows:
     """Rows of one array in runs: a run that was given back is used again for one of the same length."""
@@ -57,18 +59,21 @@ class LearningTable:
         self.domains = np.zeros((8, layout.INTEGERS), np.int64)
         self.floats = np.zeros((8, layout.FLOATS))
         self.count = np.zeros(8, np.int64)
+        self.calls = 0
+        self._changed = np.zeros(8, np.bool_)
+        self._last = np.zeros(8, np.int64)
         self.policies = _Rows(layout.POLICY_INTEGERS, np.int64)
         self.policy_floats = _Rows(layout.POLICY_FLOATS, np.float64)
         self.arms = _Rows(NAME_BYTES + 1, np.uint8)
         self.parts = _Rows(NAME_BYTES + 1, np.uint8)
         self.part_floats = _Rows(layout.COMPONENT_FLOATS, np.float64)
-        self.names: list[tuple[str, str] | None] = []
+        self.names: list[Name | None] = []
         self.most_arms = 1
-        self._slots: dict[tuple[str, str], int] = {}
+        self._slots: dict[Name, int] = {}
         self._free: list[int] = []
         self._held: dict[int, tuple[Any, ...]] = {}
 
-    def put(self, name: tuple[str, str], state: DomainState) -> bool:
+    def put(self, name: Name, state: DomainState) -> bool:
         """Let a domain's outcomes be learned here; False if it has parts that only `DomainState.learn` knows."""
         self.drop(name)
         spec, learning = state.spec, state.learning()
@@ -83,8 +88,8 @@ class LearningTable:
         if slot == len(self.names):
             self.names.append(None)
             if slot >= len(self.domains):
-                self.domains, self.floats, self.count = (
-                    grown(each, slot + 1) for each in (self.domains, self.floats, self.count)
+                self.domains, self.floats, self.count, self._changed, self._last = (
+                    grown(each, slot + 1) for each in (self.domains, self.floats, self.count, self._changed, self._last)
                 )
         K, P, C = len(spec.arms), len(learning.policies), len(spec.reward)
         first, names, parts = self.policies.take(P), self.arms.take(K), self.parts.take(C)
@@ -124,7 +129,7 @@ class LearningTable:
         floats[:] = (*parts[9:], more.correction_ridge, more.clip)
         return arrays
 
-    def drop(self, name: tuple[str, str]) -> None:
+    def drop(self, name: Name) -> None:
         """Its outcomes are not learned here any more."""
         slot = self._slots.pop(name, None)
         if slot is None:
@@ -137,6 +142,7 @@ class LearningTable:
         self.arms.give_back(domain[layout.NAMES], domain[layout.ARMS])
         self.lookup.drop(slot)
         self.names[slot] = None
+        self._changed[slot], self._last[slot] = False, 0
         del self._held[slot]
         self._free.append(slot)
 
@@ -145,16 +151,29 @@ class LearningTable:
         tables = (self.domains, self.floats, self.arms.data, self.parts.data, self.part_floats.data)
         return read(records, self.lookup.arrays()[:4], tables, self.lookup.widest, self.most_arms)
 
-    def learn(self, plain: PlainOutcomes) -> list[tuple[str, str]]:
-        """Learn these, in log order within each domain; the names of their domains."""
+    def learn(self, plain: PlainOutcomes) -> None:
+        """Learn these, in log order within each domain; `take_changed` and `age` tell of which domains."""
         touched = np.empty(len(plain.slot), np.int64)
         groups = learn_many(
             self.domains, self.floats, self.policies.data, self.policy_floats.data, self.count,
             plain.slot, plain.features, plain.eligible, plain.chosen, plain.propensity, plain.reward, plain.costs,
             plain.complete, touched,
         )  # fmt: skip
-        found = [self.names[slot] for slot in touched[:groups].tolist()]
+        self.calls += 1
+        self._changed[touched[:groups]] = True
+        self._last[touched[:groups]] = self.calls
+
+    def take_changed(self) -> list[Name]:
+        """The domains that have learned here since the last call."""
+        slots = np.flatnonzero(self._changed)
+        self._changed[slots] = False
+        found = [self.names[slot] for slot in slots.tolist()]
         return [name for name in found if name is not None]
+
+    def age(self, name: Name) -> int:
+        """The number of the call of `learn` in which a domain last learned here; 0: it did not, or is not here."""
+        slot = self._slots.get(name)
+        return 0 if slot is None else int(self._last[slot])
 
 
 def _write(row: Bytes, name: str) -> None:
