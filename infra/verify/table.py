@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, Self
 
@@ -18,8 +18,9 @@ _WRITE_BUFFER_BYTES: Final = 4 * 1024 * 1024
 class Table:
     """A map from bytes to bytes; a `stage.State`.  Up to `memory_bytes` nothing is on disk."""
 
-    def __init__(self, path: Path, cache: Cache, memory_bytes: int = MEMORY_BYTES) -> None:
-        self._path = path
+    def __init__(self, place: Callable[[], Path], cache: Cache, memory_bytes: int = MEMORY_BYTES) -> None:
+        """place: a directory of its own, asked for when it is needed."""
+        self._place = place
         self._cache = cache
         self._limit = memory_bytes
         self._fresh: dict[bytes, bytes | None] = {}  # None: deleted
@@ -70,11 +71,10 @@ class Table:
         if self._db is not None:
             self._db.close()
             self._db = None
-            shutil.rmtree(self._path, ignore_errors=True)
 
     def _spill(self) -> None:
         if self._db is None:
-            self._db = Rdict(str(self._path), options=_options(self._cache))
+            self._db = Rdict(str(self._place()), options=_options(self._cache))
             self._db.set_write_options(_not_logged())
         batch = WriteBatch(raw_mode=True)
         for key, value in self._fresh.items():
@@ -100,11 +100,14 @@ class Tables:
 
     def table(self, name: str) -> Table:
         """The table of this name, new at first."""
+        if name not in self._open:
+            self._open[name] = Table(lambda: self._root() / name, self._cache, self._limit)
+        return self._open[name]
+
+    def _root(self) -> Path:
         if self._path is None:
             self._path = Path(tempfile.mkdtemp(prefix="croupier-verify-", dir=self._directory))
-        if name not in self._open:
-            self._open[name] = Table(self._path / name, self._cache, self._limit)
-        return self._open[name]
+        return self._path
 
     def close(self) -> None:
         """Forget everything."""
