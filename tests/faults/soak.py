@@ -115,6 +115,8 @@ class Soak:
             await fault.heal(under)
             self._healed_at = max(self._healed_at, time.monotonic())
             self.say(f"healed: {fault.kind} {fault.target}")
+            if fault.target in under.processes:
+                await under.pid(fault.target)  # the next fault of this process shall find it
 
     async def _settle(self, under: UnderTest, traffic: Traffic) -> tuple[float, float]:
         """Seconds until everything was decided, and until rest, from the last fault or the last record."""

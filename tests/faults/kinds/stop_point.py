@@ -38,7 +38,6 @@ class KillInCheckpoint:
 
     async def heal(self, under: UnderTest) -> None:
         _send(self._pid, signal.SIGKILL)
-        await under.pid(self.target)
 
 
 @dataclass
@@ -62,7 +61,6 @@ class KillInRecovery:
 
     async def heal(self, under: UnderTest) -> None:
         _send(self._pid, signal.SIGKILL)
-        await under.pid(self.target)
 
 
 @dataclass
