@@ -12,7 +12,7 @@ from .changelog import Applied, Replay
 from .store import Meta, PartitionStore
 
 #: So much is read before it is written; in memory for each table at a time.
-_CHUNK_BYTES: Final = 16 * 1024 * 1024
+_CHUNK_BYTES: Final = 4 * 1024 * 1024
 #: Less than this is written through RocksDB's log: a flush of the table's memory to disk would cost more.
 _LOGGED_BYTES: Final = 1024 * 1024
 

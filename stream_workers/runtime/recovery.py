@@ -15,6 +15,7 @@ from schemas.errors import CroupierError
 from .changelog import next_era
 from .checkpoint import Checkpointer
 from .loading import Loading
+from .memory import give_back
 from .partitions import OwnedPartition, OwnedStage
 from .progress import Progress
 from .reader import LogReader
@@ -130,6 +131,7 @@ class Recovery:
     ) -> list[OwnedPartition] | None:
         await self._load(stateful, numbers, stores)
         self.progress.all_read()
+        await in_thread(give_back)
         self._reached("recovery-read")
         if not still_ours():
             return None
