@@ -64,7 +64,9 @@ NEXT: Final = 9  # ordinal
 TO_WRITE: Final = 10  # rows in the list of those changed
 OUT_END: Final = 11  # bytes of outcomes written
 OUT_COUNT: Final = 12
-MARKS: Final = 13
+DUE_FROM: Final = 13  # no deadline in the order of those to come is before
+OVER_FROM: Final = 14  # no deadline of those to be forgotten is before
+MARKS: Final = 15
 
 #: An outcome written.
 AT: Final = 0
@@ -89,3 +91,4 @@ MOST_NOTES: Final = 20_000
 
 #: Times and intervals beyond 2^61 ms (73 million years) are never reached; sums of them stay within int64.
 ENDLESS: Final = 1 << 61
+NEVER: Final = 1 << 62

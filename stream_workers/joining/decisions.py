@@ -51,6 +51,7 @@ class Decisions:
         self._marks: Places = np.zeros(c.MARKS, np.int64)
         self._marks[c.FREE] = c.NONE
         self._marks[c.NEXT] = next_ordinal
+        self._marks[[c.DUE_FROM, c.OVER_FROM]] = -c.NEVER  # not known yet
         self._rows: Table = np.zeros((16, c.ROW), np.int64)
         self._changed: Places = np.zeros(16, np.int64)
         self._slots: Slots = np.full(32, -1, np.int32)
@@ -120,6 +121,8 @@ class Decisions:
 
     def end_due(self, before: int) -> None:
         """End by horizon what is open with a deadline less than `before`."""
+        if before <= self._marks[c.DUE_FROM]:
+            return
         why = c.STEPS_TAKEN
         while why != c.FINISHED:
             self._over.make_room(_STEPS)
@@ -140,10 +143,13 @@ class Decisions:
                 self._rows, self._due.run, self._due.heap, self._due.counts, self._over.run, self._over.heap,
                 self._over.counts, _STEPS,
             )  # fmt: skip
+        self._marks[c.OVER_FROM] = -c.NEVER
         return int(deadline) if why == c.FINISHED else None
 
     def forget(self, before: int) -> None:
         """Forget the ended decisions whose deadline is less than `before`."""
+        if before <= self._marks[c.OVER_FROM]:
+            return
         stale = np.empty(_STEPS, np.int64)
         found = _STEPS
         while found == _STEPS:

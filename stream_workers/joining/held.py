@@ -101,6 +101,8 @@ class HeldRewards:
 
     def earliest(self) -> int | None:
         """The effective time of the first reward held."""
+        if not self._marks[c.KNOWN]:
+            return None
         row = front(self._rows, self._order.run, self._order.counts, self._marks)
         return None if row == c.NONE else int(self._rows[row, REWARDED])
 

@@ -154,7 +154,9 @@ def apply_decisions(
         marks[c.OPENED] += 1
         touch(rows, changed, marks, row)
         enter(slots, rows, slot, known, row)
-        push(run, heap, due, rows, time + span(parsed[i, c.SPAN]), row)
+        deadline = time + span(parsed[i, c.SPAN])
+        push(run, heap, due, rows, deadline, row)
+        marks[c.DUE_FROM] = min(marks[c.DUE_FROM], deadline)
         fresh[i] = row
     return offsets.shape[0], c.FINISHED
 
@@ -266,6 +268,7 @@ def end_due(
     for _ in range(most):
         moment, row = first(run, heap, due, rows)
         if row < 0 or moment >= before:
+            marks[c.DUE_FROM] = moment if row >= 0 else c.NEVER
             return c.FINISHED
         if rows[row, c.STATUS] & c.OPEN:
             if not has_room(out, ended, marks, rows, row):
@@ -275,6 +278,7 @@ def end_due(
             touch(rows, changed, marks, row)
         pop(run, heap, due, rows)
         push(later_run, later_heap, later, rows, moment, row)
+        marks[c.OVER_FROM] = min(marks[c.OVER_FROM], moment)
     return c.STEPS_TAKEN
 
 
@@ -316,6 +320,7 @@ def forget(
     while found < stale.shape[0]:
         moment, row = first(run, heap, later, rows)
         if row < 0 or moment >= before:
+            marks[c.OVER_FROM] = moment if row >= 0 else c.NEVER
             break
         pop(run, heap, later, rows)
         slot = slot_of(slots, rows, row)
