@@ -21,7 +21,7 @@ from schemas.errors import BrokerUnavailableError, CroupierError
 from schemas.events import Context, Decision, Reward
 from schemas.topics import CONTEXTS, REWARDS, full_name
 
-from .connection import decision_in, open_decisions, open_producer
+from .connection import decision_in, open_decisions, open_producer, stop_consumer
 
 if TYPE_CHECKING:
     from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -48,7 +48,7 @@ class CroupierClient:
         try:
             self._producer = await open_producer(self._bootstrap_servers, self._security)
         except BaseException:
-            await self._consumer.stop()
+            await stop_consumer(self._consumer)
             raise
         self._reader = asyncio.create_task(self._read())
         return self
@@ -65,7 +65,7 @@ class CroupierClient:
         try:
             await self._producer.stop()
         finally:
-            await self._consumer.stop()
+            await stop_consumer(self._consumer)
 
     async def decide(
         self,

@@ -1,5 +1,6 @@
 """How producers reach Kafka: writing so that nothing is lost or doubled on the way, reading decisions from now on."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -54,12 +55,26 @@ async def open_decisions(
         for partition in consumer.assignment():
             await consumer.position(partition)  # now is fixed here, not at the first fetch
     except (KafkaError, OSError) as error:
-        await consumer.stop()
+        await stop_consumer(consumer)
         raise _unavailable(bootstrap_servers, error) from error
     except BaseException:
-        await consumer.stop()
+        await stop_consumer(consumer)
         raise
     return consumer
+
+
+async def stop_consumer(consumer: AIOKafkaConsumer) -> None:
+    """Stop a consumer.
+
+    aiokafka's own `stop` awaits a task that it cancelled: one that waits to repeat a fetch (the broker was away), or
+    has not begun, cancels whoever stops the consumer, and leaves its connections open.
+    """
+    try:
+        await consumer.stop()
+    except asyncio.CancelledError:
+        if (task := asyncio.current_task()) is not None and task.cancelling():
+            raise  # it was meant for us
+        await consumer._client.close()
 
 
 def decision_in(value: bytes | None) -> Decision | None:

@@ -1,6 +1,5 @@
 """Kafka clients that are started and stopped again; Kafka's errors become ones that say where and what to do."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -10,6 +9,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from schemas.errors import BrokerUnavailableError
+from stream_workers.runtime.clients import stop_consumer
 
 _FETCH_WAIT_MS = 50
 
@@ -27,11 +27,9 @@ async def consumer(bootstrap: str) -> AsyncIterator[AIOKafkaConsumer]:
     async with _explained(bootstrap):
         try:
             await client.start()
-            # aiokafka's stop() awaits a task that it cancels: one that has not begun by then cancels us instead.
-            await asyncio.sleep(0)
             yield client
         finally:
-            await client.stop()
+            await stop_consumer(client)
 
 
 @asynccontextmanager

@@ -10,7 +10,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from producers.connection import decision_in, open_decisions, open_producer
+from producers.connection import decision_in, open_decisions, open_producer, stop_consumer
 from schemas import wire
 from schemas.errors import BrokerUnavailableError
 from schemas.events import Context, Decision, Reward
@@ -67,7 +67,7 @@ async def play(
         finally:
             await producer.stop()
     finally:
-        await consumer.stop()
+        await stop_consumer(consumer)
 
 
 class _Player:

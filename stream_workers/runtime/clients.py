@@ -1,6 +1,8 @@
 """The runtime's own Kafka clients, beside Faust's."""
 
-from aiokafka import AIOKafkaProducer
+import asyncio
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 
 from .sending import put_together_once
@@ -35,3 +37,17 @@ async def cluster_id(bootstrap_servers: str) -> str:
     finally:
         await admin.close()
     return str(description["cluster_id"])
+
+
+async def stop_consumer(consumer: AIOKafkaConsumer) -> None:
+    """Stop a consumer.
+
+    aiokafka's own `stop` awaits a task that it cancelled: one that waits to repeat a fetch (the broker was away), or
+    has not begun, cancels whoever stops the consumer, and leaves its connections open.
+    """
+    try:
+        await consumer.stop()
+    except asyncio.CancelledError:
+        if (task := asyncio.current_task()) is not None and task.cancelling():
+            raise  # it was meant for us
+        await consumer._client.close()

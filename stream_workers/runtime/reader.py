@@ -8,6 +8,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from .batches import yield_batches
+from .clients import stop_consumer
 from .threads import finished
 
 #: Called with the records of one partition, in order.
@@ -47,8 +48,8 @@ class LogReader:
     async def stop(self) -> None:
         """Close the connection."""
         if self._asking is not None:
-            await self._asking.stop()
-            self._asking = None
+            asking, self._asking = self._asking, None
+            await stop_consumer(asking)
 
     async def ends(self, tps: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """The offset that the next record of each partition will get."""
@@ -132,4 +133,4 @@ class LogReader:
                 consumer.seek(tp, start)
             yield consumer
         finally:
-            await consumer.stop()
+            await stop_consumer(consumer)

@@ -1,7 +1,9 @@
 """Workers join and leave in quick succession."""
 
 import asyncio
+import os
 import random
+import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
@@ -44,8 +46,8 @@ class JoinAndLeave:
                 await asyncio.sleep(stay)
             finally:
                 stop.set()
-                if not orderly and (process := supervisor._running.get(GUEST)) and process.returncode is None:
-                    process.kill()
+                if not orderly and (pid := supervisor.pid(GUEST)) is not None:
+                    os.kill(pid, signal.SIGKILL)
                 await supervising
 
     async def heal(self, under: UnderTest) -> None:
