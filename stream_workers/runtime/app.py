@@ -389,7 +389,9 @@ class StatefulApp:
             async with self._reading:
                 self._stores.keep_only({*numbers, *others})
                 partitions = await self.recovery.run(numbers, generation, still_ours) if numbers else []
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as error:
+            if (task := asyncio.current_task()) is not None and not task.cancelling() and still_ours():
+                self.fail(error, "recovery, cancelled by none of us")  # nobody else would begin it again
             raise
         except Exception as error:
             if still_ours():
