@@ -1,7 +1,6 @@
 """The real worker, with the stages that its second argument names and the settings of production unless told other."""
 
 import argparse
-import asyncio
 import dataclasses
 import sys
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 from benchmarks.loops.job import Job, begin
 from infra.logs import configure_logs
 from schemas.joining import EARLY_MS
+from stream_workers.runtime.loop import run
 from stream_workers.runtime.settings import RuntimeSettings
 from stream_workers.topology import worker_stages
 from stream_workers.worker import Worker, WorkerSettings
@@ -40,4 +40,4 @@ def arguments(line: list[str]) -> argparse.Namespace:
 
 if __name__ == "__main__":
     configure_logs("worker")
-    asyncio.run(work(begin(), arguments(sys.argv[2:])))
+    run(work(begin(), arguments(sys.argv[2:])))

@@ -4,7 +4,6 @@ Every two milliseconds a thread looks at all others: what each has used since th
 now.  The sums are written to `sums.json` in the job's directory, again and again.
 """
 
-import asyncio
 import sys
 import threading
 import time
@@ -16,6 +15,7 @@ from benchmarks.loops.croupier import arguments, work
 from benchmarks.loops.job import begin
 from benchmarks.parts import NATIVE, part_of
 from infra.logs import configure_logs
+from stream_workers.runtime.loop import run
 
 SUMS = "sums.json"
 _LOOK_SECONDS = 0.002
@@ -89,4 +89,4 @@ if __name__ == "__main__":
     job = begin()
     sys.setswitchinterval(_SWITCH_SECONDS)
     Sampler(job.state_dir / SUMS).start()
-    asyncio.run(work(job, arguments(sys.argv[2:])))
+    run(work(job, arguments(sys.argv[2:])))

@@ -1,6 +1,5 @@
 """`croupier worker` and `croupier analytics`: one process each, until told to stop."""
 
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -106,6 +105,7 @@ def _run(
     from infra.kafka.topics import check_topics
     from infra.logs import configure_logs
     from infra.state_directory import claim_state_directory
+    from stream_workers.runtime.loop import run
     from stream_workers.runtime.settings import RuntimeSettings
     from stream_workers.topology import analytics_stages, worker_stages
     from stream_workers.worker import Worker, WorkerSettings
@@ -133,4 +133,4 @@ def _run(
         stages = worker_stages(early_ms=early_ms, remember_ms=remember_ms) if role == "worker" else analytics_stages()
         await Worker(stages, settings).run()
 
-    asyncio.run(main())
+    run(main())

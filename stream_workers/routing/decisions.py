@@ -74,6 +74,17 @@ def write_decisions(
         value_at[i], value_size[i] = begin, at - begin
 
 
+@kernel("i8(i8[::1], i8[::1], i8[::1], i8[:,::1])")
+def room(slot: Places, id_size: Places, widths: Places, places: Places) -> int:
+    """Bytes that m decisions take at most."""
+    size = 0
+    for i in range(slot.shape[0]):
+        which = slot[i]
+        size += places[which, HEAD_SIZE] + places[which, MIDDLE_SIZE] + places[which, TAIL_SIZE]
+        size += _BEGIN.shape[0] + _HEADS + id_size[i] + 4 * widths[2 * which] + 8 * widths[2 * which + 1]
+    return size
+
+
 def encode(
     records: FetchedRecords,
     plain: PlainContexts,
@@ -84,13 +95,12 @@ def encode(
 ) -> Rows:
     """Decisions of the plain contexts of a batch, keyed as these.  widths: (slots, 2) features and enabled arms."""
     m = len(plain.row)
-    sizes = templates.places[:, HEAD_SIZE:].sum(axis=1) + 4 * widths[: len(templates.places), 0]
-    sizes += 8 * widths[: len(templates.places), 1] + _HEADS + len(_BEGIN)
-    out = np.empty(int(sizes[plain.slot].sum() + plain.id_size.sum()), np.uint8)
+    flat = widths.reshape(-1)
+    out = np.empty(room(plain.slot, plain.id_size, flat, templates.places), np.uint8)
     value_at, value_size = np.empty(m, np.int64), np.empty(m, np.int64)
     write_decisions(
         records.data, records.offsets, plain.row, plain.slot, plain.id_at, plain.id_size, plain.features,
-        widths.reshape(-1), *choices, learned, templates.data, templates.places,
+        flat, *choices, learned, templates.data, templates.places,
         out, value_at, value_size,
     )  # fmt: skip
     return Rows(records.data, records.key_at[plain.row], records.key_size[plain.row], out, value_at, value_size)

@@ -1,7 +1,7 @@
 """aiokafka's fetcher, giving fetched bytes as columns instead of one object per record.
 
-What is exchanged are three classes that two methods of aiokafka's `Fetcher` use by name: the methods are taken as they
-are in the pinned version, with other names to see (tests/runtime/test_upstream.py holds their source).
+What is exchanged are four classes that three methods of aiokafka's `Fetcher` use by name: the methods are taken as
+they are in the pinned version, with other names to see (tests/runtime/test_upstream.py holds their source).
 """
 
 import types
@@ -17,6 +17,7 @@ from ..columnar import batches
 from ..columnar.checksum import crc32c
 from ..columnar.memory import Bytes
 from ..columnar.rows import FetchedRecords
+from .fetch_request import ColumnFetchRequest
 
 _CODECS: Final[dict[int, Callable[[bytes], bytes]]] = {
     1: codec.gzip_decode,
@@ -29,8 +30,10 @@ _CODECS: Final[dict[int, Callable[[bytes], bytes]]] = {
 class Fetched:
     """What a fetch brought of one partition, as it came; in the place of aiokafka's `MemoryRecords`."""
 
-    def __init__(self, data: bytes) -> None:
-        self.data = np.frombuffer(bytearray(data), np.uint8)  # kernels are compiled for arrays that can be written
+    def __init__(self, data: bytes | memoryview | None) -> None:
+        self.data = np.frombuffer(
+            bytearray(data or b""), np.uint8
+        )  # kernels are compiled for arrays that can be written
         self.verdict, self.records, self.end = batches.measure(self.data)
 
     def has_next(self) -> bool:
@@ -80,6 +83,8 @@ class PartitionColumns:
 class PartitionResult(upstream.FetchResult):
     """In the place of aiokafka's `FetchResult`."""
 
+    _partition_records: Any
+
     def getall(self, max_records: int | None = None) -> FetchedRecords | tuple[()]:
         """All records, whatever max_records says: what a fetch may bring is bounded by its bytes."""
         if not self.check_assignment(self._topic_partition) or not self.has_more():
@@ -127,6 +132,7 @@ class ColumnFetcher(upstream.Fetcher):
         upstream.Fetcher._proc_fetch_request,
         MemoryRecords=Fetched, PartitionRecords=PartitionColumns, FetchResult=PartitionResult,
     )  # fmt: skip
+    _get_actions_per_node = _seeing(upstream.Fetcher._get_actions_per_node, FetchRequest=ColumnFetchRequest)
     fetched_records = _seeing(upstream.Fetcher.fetched_records, FetchResult=PartitionResult)
 
 

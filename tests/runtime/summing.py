@@ -19,6 +19,7 @@ from prometheus_client import CollectorRegistry
 
 from stream_workers.http import StatusServer
 from stream_workers.runtime.app import StatefulApp
+from stream_workers.runtime.loop import run
 from stream_workers.runtime.settings import RuntimeSettings
 from stream_workers.runtime.stage import Stage
 
@@ -95,4 +96,4 @@ async def main(bootstrap: str, prefix: str, state_dir: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:]))
+    run(main(*sys.argv[1:]))

@@ -48,6 +48,9 @@ RELIED_UPON = {
     "aiokafka.producer.sender:SendProduceReqHandler.create_request": "807639a952058369",
     "aiokafka.producer.sender:Sender._send_produce_req": "aea01ae4b6c794cc",
     "aiokafka.conn:AIOKafkaConnection.send": "5909ea32f4efca49",
+    "aiokafka.consumer.fetcher:Fetcher._get_actions_per_node": "1dab2cf937d165d0",
+    "aiokafka.protocol.fetch:FetchRequest": "ef21d383f1372a25",
+    "aiokafka.conn:AIOKafkaConnection._handle_frame": "46a7d9b8cf7ca222",
     "aiokafka.consumer.fetcher:FetchResult": "d7db13f06de8248c",
 }
 
