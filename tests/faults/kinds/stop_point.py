@@ -16,7 +16,7 @@ from stream_workers.runtime.stop_points import CHECKPOINT_POINTS, RECOVERY_POINT
 from ..fault import NotInjectedError
 from ..under_test import SESSION_SECONDS, UnderTest
 
-_REACHED_WITHIN = 30.0
+_REACHED_WITHIN = 45.0
 
 
 @dataclass
