@@ -15,6 +15,7 @@ import shutil
 import sys
 import tempfile
 import time
+import traceback
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
@@ -161,12 +162,17 @@ class Soak:
             "state_mismatches": sum(each.state_mismatches for each in found),
             "dead_letters": sum(sum(each.dead_letters.values()) for each in found),
             "findings": len(self.findings),
-            "decided_seconds": round(max(each[0] for each in settled), 1),
-            "settled_seconds": round(max(each[1] for each in settled), 1),
+            "decided_seconds": _longest([each[0] for each in settled]),
+            "settled_seconds": _longest([each[1] for each in settled]),
             "restarts": restarts[0],
             "plays_broken": broken,
             "seconds": round(time.monotonic() - self._begun, 1),
         }
+
+
+def _longest(seconds: Sequence[float]) -> float | None:
+    """None: it never came."""
+    return None if (longest := max(seconds)) == float("inf") else round(longest, 1)
 
 
 def _told(injection: Injection) -> str:
@@ -193,6 +199,10 @@ def main() -> int:
     try:
         line = asyncio.run(soak.run())
         kept = bool(soak.findings) or given.keep
+    except Exception as error:  # whatever it was: who reads the last line must see that nothing is proven
+        traceback.print_exc()
+        soak.findings.append(f"the run broke off: {error!r}")
+        line = {"seed": given.seed, "faults": dict(soak.faults), "findings": len(soak.findings), "broke_off": True}
     finally:
         if kept:
             with contextlib.suppress(OSError):
