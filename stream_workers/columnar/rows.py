@@ -111,6 +111,16 @@ class FetchedRecords(Sequence[FetchedRecord]):
             value_size,
         )
 
+    @property
+    def first_offset(self) -> int:
+        """Of the first record.  There must be one."""
+        return int(self.offsets[0])
+
+    @property
+    def next_offset(self) -> int:
+        """The one after the last record.  There must be one."""
+        return int(self.offsets[-1]) + 1
+
     def rows(self) -> Rows:
         """Their keys and values, to be appended somewhere."""
         return Rows(self.data, self.key_at, self.key_size, self.data, self.value_at, self.value_size)

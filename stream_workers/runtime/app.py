@@ -42,6 +42,8 @@ _OUTPUT_BATCH_BYTES = 512 * 1024
 _REVOKE_COMMIT_SECONDS = 5.0
 _STOP_SECONDS = 15.0
 _ASK_SECONDS = 10.0
+#: What comes of so many leaves at once; what comes of fewer leaves together with that of the other partitions.
+_MANY_RECORDS = 200
 
 
 class StatefulApp:
@@ -221,12 +223,14 @@ class StatefulApp:
     async def _deliver(self, topic: str, generation: int, batches: Sequence[tuple[int, FetchedRecords]]) -> None:
         for number, records in batches:
             verdict = self.ledger.in_order(topic, number, generation, records)
-            if verdict.owned is not None and verdict.records:
+            if verdict.owned is not None and verdict.records is not None:
                 self._apply(verdict.owned, topic, number, verdict.records)
-                self.outputs.kick()
+                if len(verdict.records) >= _MANY_RECORDS:
+                    self.outputs.kick()
                 await self.outputs.room()
             elif verdict.seek_to is not None:
                 await self._go_back(topic, number, verdict.seek_to)
+        self.outputs.kick()
 
     async def _go_back(self, topic: str, number: int, expected: int) -> None:
         """Fetch again from `expected`; when it is refused there again, ask a reader of our own whether it is there."""
@@ -239,10 +243,10 @@ class StatefulApp:
                     self.ledger.hole(topic, number, expected, found)
         await self._seek(topic, number, expected)
 
-    def _apply(self, owned: OwnedStage, topic: str, number: int, records: Sequence[Any]) -> None:
+    def _apply(self, owned: OwnedStage, topic: str, number: int, records: FetchedRecords) -> None:
         """Apply; a record that makes the processor fail is found, kept in dead-letters, and passed over."""
         for batch in self._culprits.batches(topic, number, records):
-            if (known := self._culprits.error(topic, number, batch[0].offset)) is not None:
+            if (known := self._culprits.error(topic, number, batch.first_offset)) is not None:
                 self._dead(owned.stage, number)(topic, batch[0], BadRecordError(Reason.FAILED, known))
                 self.ledger.skip(owned, topic, batch[0])
                 continue
@@ -252,7 +256,7 @@ class StatefulApp:
                 raise  # no record's fault
             except Exception as error:
                 log.exception("a record made its stage fail", stage=owned.stage.name, topic=topic, partition=number)
-                self._culprits.failed(topic, number, batch, records[-1].offset + 1, error)
+                self._culprits.failed(topic, number, batch, records.next_offset, error)
                 self._begin_again(number)
                 return
             self.health.applied()

@@ -6,7 +6,8 @@ again record by record, which shows the one that fails, and the next time that o
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+
+from ..columnar.rows import FetchedRecords
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,26 +22,26 @@ class Culprits:
     def __init__(self) -> None:
         self._suspects: dict[tuple[str, int], _Suspects] = {}
 
-    def batches(self, topic: str, partition: int, records: Sequence[Any]) -> Sequence[Sequence[Any]]:
+    def batches(self, topic: str, partition: int, records: FetchedRecords) -> Sequence[FetchedRecords]:
         """How to apply records: together, or one by one while some of them are under suspicion."""
         suspects = self._suspects.get((topic, partition))
         if suspects is None:
             return (records,)
-        if records[0].offset >= suspects.until:
+        if records.first_offset >= suspects.until:
             del self._suspects[topic, partition]
             return (records,)
-        return [(record,) for record in records]
+        return [records[index : index + 1] for index in range(len(records))]
 
     def error(self, topic: str, partition: int, offset: int) -> str | None:
         """What a record that is known to be guilty makes its stage raise."""
         suspects = self._suspects.get((topic, partition))
         return None if suspects is None else suspects.guilty.get(offset)
 
-    def failed(self, topic: str, partition: int, batch: Sequence[Any], until: int, error: Exception) -> None:
+    def failed(self, topic: str, partition: int, batch: FetchedRecords, until: int, error: Exception) -> None:
         """A stage failed on `batch`, part of records that end before offset `until`."""
         suspects = self._suspects.get((topic, partition))
         if suspects is None:
             self._suspects[topic, partition] = _Suspects(until, {})
         else:
-            found = {**suspects.guilty, batch[0].offset: repr(error)}
+            found = {**suspects.guilty, batch.first_offset: repr(error)}
             self._suspects[topic, partition] = _Suspects(max(until, suspects.until), found)

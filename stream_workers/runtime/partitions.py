@@ -5,22 +5,20 @@ read positions is believed.  A batch is checked here, where it is applied: recor
 that starts too late is refused and the partition sought back.
 """
 
-from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from operator import attrgetter
 from typing import Any
 
+import numpy as np
 import structlog
 
+from ..columnar.rows import FetchedRecords
 from .changelog import Stamp
 from .stage import Processor, Stage
 from .state import CheckpointedState
 from .store import PartitionStore
 
 log = structlog.get_logger(__name__)
-
-_offset = attrgetter("offset")
 
 
 @dataclass(slots=True)
@@ -96,7 +94,7 @@ class Ledger:
             return None
         return partition.by_topic[topic].positions[topic]
 
-    def in_order(self, topic: str, number: int, generation: int, records: Sequence[Any]) -> "Verdict":
+    def in_order(self, topic: str, number: int, generation: int, records: FetchedRecords) -> "Verdict":
         """What of a fetched batch may be applied.  Between this call and `apply` there must be no await."""
         partition = self.owned.get(number)
         if (
@@ -105,19 +103,19 @@ class Ledger:
             or not self._flowing()
             or not partition.open_for(topic)
         ):
-            return Verdict(None, (), None)
+            return Verdict(None, None, None)
         owned = partition.by_topic[topic]
         expected = owned.positions[topic]
-        first = records[0].offset
+        first = records.first_offset
         if first > expected:
             if self._holes.get((topic, number)) != (expected, first):
-                return Verdict(owned, (), expected)
+                return Verdict(owned, None, expected)
             log.warning("offsets missing in the log", topic=topic, partition=number, expected=expected, found=first)
             del self._holes[topic, number]
             return Verdict(owned, records, None)
         if first < expected:
-            records = records[bisect_left(records, expected, key=_offset) :]
-        return Verdict(owned, records, None)
+            records = records[int(np.searchsorted(records.offsets, expected)) :]
+        return Verdict(owned, records if len(records) else None, None)
 
     def hole(self, topic: str, number: int, begin: int, end: int) -> None:
         """An independent reader found that the log has nothing in [begin, end): retention, or an operator's deletion.
@@ -128,10 +126,10 @@ class Ledger:
         self._holes[topic, number] = (begin, end)
 
     @staticmethod
-    def apply(owned: OwnedStage, topic: str, records: Sequence[Any]) -> None:
+    def apply(owned: OwnedStage, topic: str, records: FetchedRecords) -> None:
         """Apply records that `in_order` returned."""
         owned.processor.apply(topic, records)
-        owned.positions[topic] = records[-1].offset + 1
+        owned.positions[topic] = records.next_offset
         owned.moved = True
 
     @staticmethod
@@ -160,5 +158,5 @@ class Verdict:
     """The stage that may apply these records, or the offset to seek back to."""
 
     owned: OwnedStage | None
-    records: Sequence[Any]
+    records: FetchedRecords | None
     seek_to: int | None

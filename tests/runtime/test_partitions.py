@@ -4,12 +4,13 @@ from types import SimpleNamespace
 
 import pytest
 
+from stream_workers.columnar.rows import FetchedRecord, FetchedRecords
 from stream_workers.runtime.partitions import Ledger, OwnedPartition, OwnedStage
 from stream_workers.runtime.stage import Stage
 
 
 def records(*offsets):
-    return [SimpleNamespace(offset=offset) for offset in offsets]
+    return FetchedRecords.of([FetchedRecord(offset, 0, None, None) for offset in offsets])
 
 
 class Here:
@@ -29,7 +30,7 @@ class Here:
 
     def deliver(self, topic, *offsets, generation=4):
         verdict = self.ledger.in_order(topic, 0, generation, records(*offsets))
-        if verdict.owned is not None and verdict.records:
+        if verdict.owned is not None and verdict.records is not None:
             self.ledger.apply(verdict.owned, topic, verdict.records)
         return verdict.seek_to
 
