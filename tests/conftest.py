@@ -5,10 +5,15 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from infra.kafka import RunningBroker, start_broker
 
 _numbers = itertools.count(1)
+
+# No test passes or fails by how long it takes: first calls compile, and machines are shared.
+settings.register_profile("croupier", deadline=None)
+settings.load_profile("croupier")
 
 
 @pytest.fixture(scope="session")

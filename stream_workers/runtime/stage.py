@@ -56,7 +56,7 @@ class State(Protocol):
 #: emit(topic, key, value): appends to the topic's partition of the same number.
 Emit = Callable[[str, bytes, bytes], None]
 
-#: emit_rows(topic, rows): the same for many records at once.
+#: emit_rows(topic, rows): the same for many records at once.  Their bytes are copied before it returns.
 EmitRows = Callable[[str, Rows], None]
 
 #: dead(topic, record, error): keeps the record, whole, in dead-letters.
