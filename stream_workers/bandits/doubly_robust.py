@@ -14,21 +14,23 @@ State: with m = 1 + min(d, width), 8 (K m (m + 1) / 2 + m (m + 1) / 2 + 2 K m + 
 """
 
 import math
+from functools import lru_cache
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import feature_map
+from .arrays import Arrays
 from .exploration import inverse_gap
 from .feature_map import FeatureMap, expand
 from .judging import expand_block, judge_arm
 from .kernel import kernel
-from .packing import pack, unpack
+from .model import model_of
 from .parameters import Parameter, complete
 from .policy import Batch, Setting, matches
 from .quadratic import BLOCK
-from .ridge import LEAST_WEIGHT, WIND_UP, dot, forget, gain, product, reset, shrink, square, triangle
+from .ridge import LEAST_WEIGHT, WIND_UP, dot, forget, gain, product, reset, shrink
 
 Array = NDArray[np.float64]
 
@@ -211,34 +213,32 @@ def learn(
         counters[1] = forgetting * counters[1] + 1.0
 
 
-class Learned(NamedTuple):
-    """What `DoublyRobust.layout` gives: see `distribute`."""
+class Placed(NamedTuple):
+    """What `DoublyRobust.placed` gives.  The addresses hold as long as the arrays are kept."""
 
-    mean: Array
-    scale: Array
-    slots: NDArray[np.int64]
-    signs: Array
-    P: Array
-    theta: Array
-    correction: Array
-    age: NDArray[np.int64]
-    counters: Array
-    factor: float
-    minimum: float
-    forgetting: float
+    arrays: Arrays
+    addresses: NDArray[np.int64]  # see `Model.addresses`
+    m: int
+    numbers: tuple[float, ...]  # factor, minimum, forgetting, ridge, bonus, gamma, correction_ridge, clip
+
+
+class _Constants(NamedTuple):
     ridge: float
+    correction_ridge: float
     bonus: float
     gamma: float
-
-
-class Learning(NamedTuple):
-    """What `DoublyRobust.learning` gives, beside its layout: see `learn`."""
-
-    m2: Array
-    seen: NDArray[np.int64]
-    shared: Array
-    correction_ridge: float
     clip: float
+    width: int
+
+
+@lru_cache(maxsize=1024)
+def _constants_of(params: tuple[tuple[str, type, float | str], ...]) -> _Constants:
+    """params: with their types, because 1, 1.0 and True are equal keys and not all allowed."""
+    params_of = complete(DoublyRobust.kind, PARAMETERS, {name: given for name, _, given in params})
+    ridge, correction_ridge, bonus, gamma, clip = (
+        float(params_of[name]) for name in ("ridge", "correction_ridge", "bonus", "gamma", "clip")
+    )
+    return _Constants(ridge, correction_ridge, bonus, gamma, clip, int(params_of["width"]))
 
 
 class DoublyRobust:
@@ -246,48 +246,73 @@ class DoublyRobust:
 
     kind = "doubly_robust"
 
+    __slots__ = ("_arrays", "_constants", "_model", "setting")
+
     def __init__(self, setting: Setting) -> None:
+        self._empty(setting)
+        for a in range(len(setting.arms)):
+            reset(self._P[a], self._constants.ridge)
+        reset(self._shared[0], self._constants.correction_ridge)
+
+    def _empty(self, setting: Setting) -> None:
         self.setting = setting
-        params = complete(self.kind, PARAMETERS, setting.params)
-        self._ridge = float(params["ridge"])
-        self._correction_ridge = float(params["correction_ridge"])
-        self._bonus = float(params["bonus"])
-        self._gamma = float(params["gamma"])
-        self._clip = float(params["clip"])
-        self._width = int(params["width"])
-        K, m = len(setting.arms), feature_map.size(setting.features, self._width)
-        self._map = FeatureMap.fresh(setting.features, self._width)
-        self._P = np.empty((K, m, m))
-        for a in range(K):
-            reset(self._P[a], self._ridge)
-        self._theta = np.zeros((K, m))
-        self._shared = np.empty((1, m, m))
-        reset(self._shared[0], self._correction_ridge)
-        self._correction = np.zeros((K, m))
-        self._age = np.zeros(K, np.int64)
-        self._counters = np.zeros(2)
+        self._constants = _constants_of(tuple((name, type(given), given) for name, given in setting.params.items()))
+        self._model = model_of(len(setting.arms), setting.features, self._constants.width)
+        self._arrays = Arrays(self._model.arrangement)
+
+    @property
+    def _map(self) -> FeatureMap:
+        own, model = self._arrays, self._model
+        return FeatureMap(
+            own["mean"], own["m2"], own["scale"], own["seen"], model.slots, model.signs, model.factor
+        )  # fmt: skip
+
+    @property
+    def _P(self) -> Array:  # noqa: N802 - as in the formulas
+        return self._arrays["P"]
+
+    @property
+    def _theta(self) -> Array:
+        return self._arrays["theta"]
+
+    @property
+    def _correction(self) -> Array:
+        return self._arrays["correction"]
+
+    @property
+    def _shared(self) -> Array:
+        return self._arrays["shared"]
+
+    @property
+    def _age(self) -> NDArray[np.int64]:
+        return self._arrays["age"]
+
+    @property
+    def _counters(self) -> Array:
+        return self._arrays["counters"]
 
     @property
     def nbytes(self) -> int:
         """See `Policy`."""
-        return sum(array.nbytes for array in (*self.layout()[:9], *self.learning()[:3]))
+        return self._arrays.data.nbytes
 
-    def layout(self) -> Learned:
-        """Its arrays and constants, for kernels that work on many learners at once.  Not to be changed."""
-        f, setting = self._map, self.setting
-        return Learned(
-            *(f.mean, f.scale, f.slots, f.signs, self._P, self._theta, self._correction, self._age, self._counters),
-            *(f.factor, setting.exploration_minimum, setting.forgetting, self._ridge, self._bonus, self._gamma),
+    def placed(self) -> Placed:
+        """Its arrays' addresses and its constants, for kernels that work on many learners at once."""
+        constants, setting = self._constants, self.setting
+        numbers = (
+            *(self._model.factor, setting.exploration_minimum, setting.forgetting, constants.ridge),
+            *(constants.bonus, constants.gamma, constants.correction_ridge, constants.clip),
         )
-
-    def learning(self) -> Learning:
-        """What learning needs beside the layout."""
-        return Learning(self._map.m2, self._map.counts, self._shared, self._correction_ridge, self._clip)
+        return Placed(self._arrays, self._model.addresses(self._arrays), self._model.m, numbers)
 
     def _arguments(self) -> tuple[Any, ...]:
         """_MAP, _MODEL and _PARAMS."""
-        parts = self.layout()
-        return (*parts[:4], parts.factor, *parts[4:9], *parts[10:])
+        f, constants, setting = self._map, self._constants, self.setting
+        return (
+            *(f.mean, f.scale, f.slots, f.signs, f.factor),
+            *(self._P, self._theta, self._correction, self._age, self._counters),
+            *(setting.exploration_minimum, setting.forgetting, constants.ridge, constants.bonus, constants.gamma),
+        )
 
     def distribution(
         self,
@@ -305,7 +330,9 @@ class DoublyRobust:
     def update(self, batch: Batch) -> tuple[Array, Array]:
         """See `Policy`."""
         probabilities, estimates = np.empty(batch.eligible.shape), np.empty(batch.eligible.shape)
-        arguments: tuple[Any, ...] = (*batch, *self._arguments(), *self.learning(), probabilities, estimates)
+        f, constants = self._map, self._constants
+        shared = (f.m2, f.counts, self._shared, constants.correction_ridge, constants.clip)
+        arguments: tuple[Any, ...] = (*batch, *self._arguments(), *shared, probabilities, estimates)
         learn(*arguments)
         return probabilities, estimates
 
@@ -314,51 +341,36 @@ class DoublyRobust:
 
         Another ridge, correction_ridge, bonus, gamma or clip holds from here on; another width starts over.
         """
-        old, fresh = self.setting, type(self)(setting)
-        if fresh._theta.shape[1] != self._theta.shape[1] or fresh._width != self._width:
-            self.__dict__.update(fresh.__dict__)
+        old, fresh, constants = self.setting, type(self)(setting), self._constants
+        if fresh._model.m != self._model.m or fresh._constants.width != constants.width:
+            self._take(fresh)
             return
-        scratch = np.empty(self._theta.shape[1])
+        scratch = np.empty(self._model.m)
         if weight < 1.0:
             for a in range(len(old.arms)):
-                forget(self._P[a], self._theta[a : a + 1], weight, self._ridge, scratch)
-            forget(self._shared[0], self._correction, weight, self._correction_ridge, scratch)
+                forget(self._P[a], self._theta[a : a + 1], weight, constants.ridge, scratch)
+            forget(self._shared[0], self._correction, weight, constants.correction_ridge, scratch)
         fresh._theta[:, 0] = np.add.reduce(self._theta[:, 0]) / len(old.arms)
         for new, known in enumerate(matches(old.arms, setting.arms)):
             if known >= 0:
-                fresh._P[new] = self._P[known]
-                fresh._theta[new] = self._theta[known]
-                fresh._correction[new] = self._correction[known]
-                fresh._age[new] = self._age[known]
-        fresh._map, fresh._shared, fresh._counters = self._map, self._shared, self._counters
-        self.__dict__.update(fresh.__dict__)
+                for name in ("P", "theta", "correction", "age"):
+                    fresh._arrays[name][new] = self._arrays[name][known]
+        for name in ("mean", "m2", "scale", "seen", "shared", "counters"):
+            fresh._arrays[name][:] = self._arrays[name]
+        self._take(fresh)
+
+    def _take(self, fresh: Self) -> None:
+        for name in self.__slots__:
+            setattr(self, name, getattr(fresh, name))
 
     def to_bytes(self) -> bytes:
         """See `Policy`."""
-        f = self._map
-        return pack(
-            {
-                "mean": f.mean,
-                "m2": f.m2,
-                "scale": f.scale,
-                "seen": f.counts,
-                "P": triangle(self._P),
-                "theta": self._theta,
-                "shared": triangle(self._shared),
-                "correction": self._correction,
-                "age": self._age,
-                "counters": self._counters,
-            }
-        )
+        return self._model.packing.pack(self._arrays)
 
     @classmethod
     def from_bytes(cls, data: bytes, setting: Setting) -> Self:
         """See `Policy`."""
-        policy = cls(setting)
-        arrays = unpack(data)
-        f, m = policy._map, policy._theta.shape[1]
-        f.mean, f.m2, f.scale, f.counts = (arrays[name] for name in ("mean", "m2", "scale", "seen"))
-        policy._P, policy._shared = square(arrays["P"], m), square(arrays["shared"], m)
-        policy._theta, policy._correction = arrays["theta"], arrays["correction"]
-        policy._age, policy._counters = arrays["age"], arrays["counters"]
+        policy = cls.__new__(cls)
+        policy._empty(setting)
+        policy._model.packing.unpack(data, policy._arrays)
         return policy

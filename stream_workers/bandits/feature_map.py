@@ -71,10 +71,9 @@ class FeatureMap:
     @classmethod
     def fresh(cls, features: int, width: int) -> "FeatureMap":
         """A map that has seen nothing: until two events were observed every z is 0."""
-        slots, signs = _fold(features, width)
-        used = max(1, min(features, width))
+        slots, signs = fold(features, width)
         mean, m2, scale = np.zeros(features), np.zeros(features), np.zeros(features)
-        return cls(mean, m2, scale, np.zeros(1, np.int64), slots, signs, 2.0 / math.sqrt(used))
+        return cls(mean, m2, scale, np.zeros(1, np.int64), slots, signs, factor_of(features, width))
 
 
 def size(features: int, width: int) -> int:
@@ -82,7 +81,12 @@ def size(features: int, width: int) -> int:
     return 1 + min(features, width)
 
 
-def _fold(features: int, width: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def factor_of(features: int, width: int) -> float:
+    """What every z is multiplied by."""
+    return 2.0 / math.sqrt(max(1, min(features, width)))
+
+
+def fold(features: int, width: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Slot and sign of every feature: itself and +1 as long as they fit."""
     index = np.arange(features, dtype=np.uint64)
     if features <= width:

@@ -44,12 +44,19 @@ def hash_to_unit(
         out[n] = np.float64(h >> np.uint64(11)) * (1.0 / 9007199254740992.0)
 
 
-def seed_of(salt: str) -> int:
-    """The hash of salt and 0xFF, with which the hash of every id under it begins."""
-    h = int(_START)
-    for byte in salt.encode() + b"\xff":
-        h = ((h ^ byte) * int(_PRIME)) & 0xFFFFFFFFFFFFFFFF
-    return h
+@kernel("u8(u1[::1], i8, i8, i8)")
+def seed_of_names(names: NDArray[np.uint8], at: int, tenant: int, domain: int) -> np.uint64:
+    """With which the hash of every id of a domain begins: that of its salt, tenant/domain, and of 0xFF.
+
+    names has the tenant's bytes from `at` on, and the domain's after them, so many of each.
+    """
+    h = _START
+    for i in range(at, at + tenant):
+        h = (h ^ np.uint64(names[i])) * _PRIME
+    h = (h ^ np.uint64(47)) * _PRIME  # "/"
+    for i in range(at + tenant, at + tenant + domain):
+        h = (h ^ np.uint64(names[i])) * _PRIME
+    return (h ^ np.uint64(255)) * _PRIME
 
 
 def draws(ids: Sequence[str], salt: str) -> NDArray[np.float64]:

@@ -111,32 +111,3 @@ def forget(P: Array, theta: Array, weight: float, ridge: float, y: Array) -> Non
                 for i in range(m):
                     theta[a, i] -= pull * y[i]
             shrink(P, y, factor)
-
-
-@kernel("f8[:,::1](f8[:,:,::1])")
-def triangle(P: Array) -> Array:
-    """Upper triangles of (K, m, m) as (K, m (m + 1) / 2)."""
-    K, m, _ = P.shape
-    packed = np.empty((K, m * (m + 1) // 2))
-    for a in range(K):
-        at = 0
-        for i in range(m):
-            for j in range(i, m):
-                packed[a, at + j - i] = P[a, i, j]
-            at += m - i
-    return packed
-
-
-@kernel("f8[:,:,::1](f8[:,::1], i8)")
-def square(packed: Array, m: int) -> Array:
-    """Inverse of `triangle`."""
-    K = packed.shape[0]
-    P = np.empty((K, m, m))
-    for a in range(K):
-        at = 0
-        for i in range(m):
-            for j in range(i, m):
-                P[a, i, j] = packed[a, at + j - i]
-                P[a, j, i] = packed[a, at + j - i]
-            at += m - i
-    return P

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from . import layout
 from .address import address_of
+from .arrays import Arrays
 from .constant import Uniform
 from .deciding import decide_many, extent
 from .doubly_robust import DoublyRobust
@@ -22,10 +23,9 @@ class Acting(NamedTuple):
 
     champion: Policy
     features: int  # d
-    enabled: NDArray[np.bool_]  # (K,)
+    places: NDArray[np.int64]  # of the enabled arms among all K, in order
     prices: NDArray[np.float64]  # (K,)
-    lambda_: NDArray[np.float64]  # (1,)
-    acted: NDArray[np.float64]  # (K, 3): number, mean and sum of squared deviations of the rewards of each arm
+    own: Arrays  # "lambda" (1,); "acted" (K, 3): number, mean and sum of squared deviations of each arm's rewards
     unknown_mean: float  # what an arm that never acted is taken to be worth
 
 
@@ -49,33 +49,29 @@ class DecisionTable:
         """Let a slot decide with a state's champion; False if its kind can not (the slot is then empty)."""
         self._make_room(slot)
         acting = state.acting()
-        champion, K = acting.champion, len(acting.prices)
-        places = np.flatnonzero(acting.enabled)
+        champion, places, own = acting.champion, acting.places, acting.own
         integers, floats = self._integers[slot], self._floats[slot]
-        integers[:] = 0
-        held: tuple[Any, ...] = (places, acting.prices, acting.lambda_, acting.acted)
+        parts = own.arrangement.parts
+        head = (acting.features, 0, len(acting.prices), len(places), -1, address_of(places), address_of(acting.prices))
+        integers[layout.FEATURES : layout.MEAN] = (*head, own.base + parts["lambda"].at, own.base + parts["acted"].at)
+        floats[layout.MINIMUM], floats[layout.UNKNOWN_MEAN] = champion.setting.exploration_minimum, acting.unknown_mean
         if isinstance(champion, DoublyRobust):
-            parts = champion.layout()
-            integers[layout.KIND] = layout.DOUBLY_ROBUST
-            integers[layout.MEAN : layout.COUNTERS + 1] = [address_of(each) for each in parts[:9]]
-            floats[layout.FACTOR : layout.GAMMA + 1] = (
-                *(parts.factor, parts.forgetting, parts.ridge, parts.bonus, parts.gamma),
-            )
-            integers[layout.SIZE] = parts.theta.shape[1]
-            held += parts[:9]
+            placed = champion.placed()
+            factor, _, *numbers = placed.numbers[:6]
+            integers[layout.KIND], integers[layout.SIZE] = layout.DOUBLY_ROBUST, placed.m
+            integers[layout.MEAN : layout.COUNTERS + 1] = placed.addresses[:9]
+            floats[layout.FACTOR : layout.GAMMA + 1] = (factor, *numbers)
+            self._held[slot] = (places, acting.prices, own, placed.arrays)
         elif isinstance(champion, Uniform):
             leader = champion.arm()
             integers[layout.KIND] = layout.CONSTANT
-            there = leader >= 0 and acting.enabled[leader]
-            integers[layout.LEADER] = int(np.searchsorted(places, leader)) if there else -1
+            there = places == leader
+            integers[layout.LEADER] = int(there.argmax()) if there.any() else -1
+            self._held[slot] = (places, acting.prices, own)
         else:
+            integers[layout.KIND] = layout.EMPTY
             self._held.pop(slot, None)
             return False
-        integers[layout.FEATURES], integers[layout.ARMS], integers[layout.ENABLED] = acting.features, K, len(places)
-        integers[layout.PLACES : layout.ACTED + 1] = [address_of(each) for each in held[:4]]
-        floats[layout.MINIMUM] = champion.setting.exploration_minimum
-        floats[layout.UNKNOWN_MEAN] = acting.unknown_mean
-        self._held[slot] = held
         return True
 
     def drop(self, slot: int) -> None:

@@ -9,11 +9,12 @@ the arms' running means.  CLIP bounds the variance; what it cuts off is biased t
 it happened.  A fixed arm is judged on the outcomes in which it was eligible.
 """
 
-from typing import Any
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stream_workers.bandits.arrays import Arrangement, Arrays
 from stream_workers.bandits.kernel import kernel
 
 from .confidence import ALPHA, Interval, interval
@@ -88,17 +89,53 @@ def evaluate(
         _add(acted[c], reward[i])
 
 
+#: Its arrays, in the order of a state's bytes.
+PARTS: Final = ("policies", "clipped", "arms", "ahead", "acted")
+
+
+def parts(policies: int, arms: int) -> dict[str, tuple[type[np.float64], tuple[int, ...]]]:
+    """Types and shapes of its arrays, in the order of use: deciding, too, reads what the arms that acted earned."""
+    shapes = {
+        "acted": (arms, 3), "policies": (policies, 3), "clipped": (policies,), "arms": (arms, 3), "ahead": (arms, 3)
+    }  # fmt: skip
+    return {name: (np.float64, shape) for name, shape in shapes.items()}
+
+
 class Progressive:
     """The estimates of one domain.  names: its policies, the champion first; arms: K names."""
 
-    def __init__(self, names: tuple[str, ...], arms: tuple[str, ...]) -> None:
+    __slots__ = ("arm_names", "names", "own")
+
+    def __init__(self, names: tuple[str, ...], arms: tuple[str, ...], own: Arrays | None = None) -> None:
+        """own: where its arrays are (`parts`), perhaps among others; without it, a buffer of its own."""
         self.names = names
         self.arm_names = arms
-        self.policies = np.zeros((len(names), 3))
-        self.clipped = np.zeros(len(names))
-        self.arms = np.zeros((len(arms), 3))
-        self.ahead = np.zeros((len(arms), 3))
-        self.acted = np.zeros((len(arms), 3))
+        self.own = own if own is not None else Arrays(Arrangement(parts(len(names), len(arms))))
+
+    @property
+    def policies(self) -> NDArray[np.float64]:
+        """Moments of each policy's value, (P, 3)."""
+        return self.own["policies"]
+
+    @property
+    def clipped(self) -> NDArray[np.float64]:
+        """How often each policy's weight was cut off, (P,)."""
+        return self.own["clipped"]
+
+    @property
+    def arms(self) -> NDArray[np.float64]:
+        """Moments of each fixed arm's value, (K, 3)."""
+        return self.own["arms"]
+
+    @property
+    def ahead(self) -> NDArray[np.float64]:
+        """Moments of the champion's value less each fixed arm's, (K, 3)."""
+        return self.own["ahead"]
+
+    @property
+    def acted(self) -> NDArray[np.float64]:
+        """Moments of the rewards of each arm when it acted, (K, 3)."""
+        return self.own["acted"]
 
     def update(
         self,
@@ -152,14 +189,21 @@ class Progressive:
         return None if best is None else _interval(self.ahead[best], ALPHA / len(self.arm_names))
 
     def rearrange(
-        self, names: tuple[str, ...], arms: tuple[str, ...], kept: frozenset[str], *, restart: bool = False
+        self,
+        names: tuple[str, ...],
+        arms: tuple[str, ...],
+        kept: frozenset[str],
+        *,
+        restart: bool = False,
+        own: Arrays | None = None,
     ) -> "Progressive":
         """Estimates under other policies and arms.
 
         kept: the policies that are still what they were.  restart: the reward has been redefined; nothing before it
         can be compared with what follows.  What compares with a champion starts over with another champion.
+        own: as for a new one; all 0.
         """
-        other = Progressive(names, arms)
+        other = Progressive(names, arms, own)
         if restart:
             return other
         for new, name in enumerate(names):
@@ -177,12 +221,7 @@ class Progressive:
 
     def arrays(self) -> dict[str, NDArray[np.float64]]:
         """All of the state."""
-        return {name: getattr(self, name) for name in ("policies", "clipped", "arms", "ahead", "acted")}
-
-    def restore(self, arrays: dict[str, NDArray[Any]]) -> None:
-        """Take `arrays` of the same names and arms."""
-        for name, array in arrays.items():
-            setattr(self, name, array)
+        return {name: self.own[name] for name in PARTS}
 
 
 def _interval(moments: NDArray[np.float64], alpha: float = ALPHA) -> Interval:

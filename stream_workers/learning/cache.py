@@ -1,6 +1,6 @@
 """The domains of a partition that are in memory: those that learned last, within a bound, and all that changed."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from schemas import wire
@@ -29,7 +29,12 @@ class DomainCache:
         self._bytes = 0
         self._dirty: set[Name] = set()
         self._removed: set[Name] = set()
+        self._told: list[Callable[[Name], None]] = []
         self.table = LearningTable()
+
+    def tell(self, listener: Callable[[Name], None]) -> None:
+        """Have a listener called whenever a domain's state leaves memory, or its arrays were replaced."""
+        self._told.append(listener)
 
     def get(self, name: Name) -> DomainState | None:
         """A domain, or None if it is not declared; unknown names are not remembered: anybody can make them up."""
@@ -101,6 +106,7 @@ class DomainCache:
         return max(self._ages.get(name, 0), self.table.age(name))
 
     def _enter(self, name: Name, state: DomainState) -> None:
+        name = (state.spec.tenant, state.spec.domain)  # the very texts that are in memory anyway
         self._domains[name] = state
         self._ages[name] = self.table.calls
         self._sizes[name] = state.nbytes
@@ -112,6 +118,8 @@ class DomainCache:
             self._bytes -= self._sizes.pop(name)
             del self._ages[name]
             self.table.drop(name)
+            for listener in self._told:
+                listener(name)
 
 
 def key_of(name: Name) -> bytes:

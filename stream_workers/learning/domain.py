@@ -13,19 +13,20 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.domains import DomainSpec, LearnerSpec
+from schemas.domains import DomainSpec
 from schemas.errors import SpecificationError
 from schemas.events import Outcome
+from stream_workers.bandits.arrays import Arrays
 from stream_workers.bandits.exploration import sample
-from stream_workers.bandits.pacer import Pace, pace, pace_for
-from stream_workers.bandits.packing import pack, unpack
-from stream_workers.bandits.policy import Batch, Policy, Setting
+from stream_workers.bandits.pacer import pace
+from stream_workers.bandits.policy import Batch, Policy
 from stream_workers.bandits.registry import KINDS, check_params, make
 from stream_workers.bandits.table import Acting
 from stream_workers.evaluation.confidence import Interval
 from stream_workers.evaluation.progressive import PRIOR_MEAN, Progressive
 
 from .outcomes import check, columns
+from .terms import COUNTED, Terms, terms_of
 
 __all__ = ["Choices", "DomainState", "check"]
 
@@ -36,11 +37,8 @@ _FORMAT: Final = 1
 #: What share of its weight the past keeps when the reward is redefined: the learned models are a start, no more.
 REDEFINED_WEIGHT: Final = 0.1
 
-#: What a domain takes in memory beside its policies' arrays: specification, small arrays, objects (measured).
-OBJECT_BYTES: Final = 12_000
-
-#: Of the outcomes of a domain.
-_COUNTED: Final = ("outcomes", "complete", "removed_arm", "costs")
+#: What a domain takes in memory beside its arrays: objects, rows of tables, and the router's slot (measured).
+OBJECT_BYTES: Final = 3_000
 
 _revisions = itertools.count(1)
 
@@ -57,11 +55,8 @@ class Learning(NamedTuple):
     """What a domain learns with."""
 
     policies: list[Policy]  # the champion first
-    prices: NDArray[np.float64]  # (K,)
-    lambda_: NDArray[np.float64]  # (1,)
-    counts: NDArray[np.int64]  # (4,)
-    moments: list[NDArray[np.float64]]  # the arrays of `Progressive`, in its order
-    pace: Pace
+    terms: Terms
+    own: Arrays  # "lambda" (1,), "counts" (4,) and the arrays of `Progressive`, in `terms.arrangement`
 
 
 class _Stored(msgspec.Struct, array_like=True):
@@ -76,6 +71,8 @@ class _Stored(msgspec.Struct, array_like=True):
 class DomainState:
     """What is learned.  Its memory and bytes are those of its policies (see each) and 24 (P + 3 K) for evaluation."""
 
+    __slots__ = ("_evaluation", "_own", "_policies", "_terms", "revision", "spec", "version")
+
     spec: DomainSpec
     version: int
     #: Another number, of no other state, whenever arrays are replaced: what points into them is then stale.
@@ -85,19 +82,16 @@ class DomainState:
         """SpecificationError if a policy's parameters or names are wrong."""
         _check_policies(spec)
         self._take(spec, version)
-        self._lambda = np.zeros(1)
-        self._counts = np.zeros(len(_COUNTED), np.int64)
-        self._policies: list[Policy] = [make(each.kind, _setting(spec, each)) for each in _learners(spec)]
-        self._evaluation = Progressive(tuple(each.name for each in _learners(spec)), tuple(self._index))
+        terms = self._terms
+        self._own = Arrays(terms.arrangement)
+        self._policies: list[Policy] = [
+            make(each.kind, setting) for each, setting in zip(terms.learners, terms.settings, strict=True)
+        ]
+        self._evaluation = Progressive(terms.names, terms.arms, self._own)
 
     def _take(self, spec: DomainSpec, version: int) -> None:
-        self.spec = spec
+        self.spec, self._terms = terms_of(spec)
         self.version = version
-        self._index = {arm.name: i for i, arm in enumerate(spec.arms)}
-        self._enabled = np.array([arm.enabled for arm in spec.arms], np.bool_)
-        self._prices = np.array([arm.price for arm in spec.arms], np.float64)
-        budget = spec.budget.cost_per_request if spec.budget else None
-        self._pace = pace_for(budget, self._prices[self._enabled])
         self.revision = next(_revisions)
 
     @property
@@ -106,28 +100,30 @@ class DomainState:
         return self._policies[0]
 
     @property
+    def terms(self) -> Terms:
+        """What it shares with all domains that declare the same."""
+        return self._terms
+
+    @property
     def nbytes(self) -> int:
         """About what it takes in memory."""
-        return OBJECT_BYTES + sum(policy.nbytes for policy in self._policies)
+        return OBJECT_BYTES + self._own.data.nbytes + sum(policy.nbytes for policy in self._policies)
+
+    @property
+    def _lambda(self) -> NDArray[np.float64]:
+        return self._own["lambda"]
 
     def acting(self) -> Acting:
         """What it decides with, for tables of many domains.  Not to be changed, and stale under another revision."""
-        acted = self._evaluation.acted
-        return Acting(self.champion, self.spec.features, self._enabled, self._prices, self._lambda, acted, PRIOR_MEAN)
+        terms = self._terms
+        return Acting(self.champion, self.spec.features, terms.places, terms.prices, self._own, PRIOR_MEAN)
 
     def learning(self) -> Learning:
         """What it learns with, for tables of many domains: changed there as `learn` does, stale as `acting` is."""
-        return Learning(
-            self._policies,
-            self._prices,
-            self._lambda,
-            self._counts,
-            list(self._evaluation.arrays().values()),
-            self._pace,
-        )
+        return Learning(self._policies, self._terms, self._own)
 
     def _counted(self) -> dict[str, int]:
-        return dict(zip(_COUNTED, self._counts.tolist(), strict=True))
+        return dict(zip(COUNTED, self._own["counts"].tolist(), strict=True))
 
     def apply_spec(self, spec: DomainSpec, version: int) -> None:
         """Go on under another specification, keeping what was learned wherever it still means something.
@@ -140,10 +136,12 @@ class DomainState:
         _check_policies(spec)
         old = self.spec
         redefined = (spec.reward, spec.default_reward) != (old.reward, old.default_reward)
-        before = {each.name: (each, policy) for each, policy in zip(_learners(old), self._policies, strict=True)}
+        before = {each.name: (each, policy) for each, policy in zip(self._terms.learners, self._policies, strict=True)}
+        learned = self._own
+        self._take(spec, version)
+        terms = self._terms
         policies, kept = [], set()
-        for each in _learners(spec):
-            setting = _setting(spec, each)
+        for each, setting in zip(terms.learners, terms.settings, strict=True):
             known, policy = before.get(each.name, (None, None))
             if known is None or policy is None or known.kind != each.kind or old.features != spec.features:
                 policies.append(make(each.kind, setting))
@@ -152,11 +150,12 @@ class DomainState:
             policies.append(policy)
             if known.params == each.params:
                 kept.add(each.name)
-        self._take(spec, version)
         self._policies = policies
-        self._lambda[0] = min(self._lambda[0], self._pace.ceiling)
+        self._own = Arrays(terms.arrangement)
+        self._own["lambda"][0] = min(learned["lambda"][0], terms.pace.ceiling)
+        self._own["counts"][:] = learned["counts"]
         self._evaluation = self._evaluation.rearrange(
-            tuple(each.name for each in _learners(spec)), tuple(self._index), frozenset(kept), restart=redefined
+            terms.names, terms.arms, frozenset(kept), restart=redefined, own=self._own
         )
 
     def decide(
@@ -169,17 +168,18 @@ class DomainState:
         """
         n, K = len(features), len(self.spec.arms)
         allowed = np.empty((n, K), np.bool_)
-        allowed[:] = self._enabled
+        allowed[:] = self._terms.enabled
         if eligible is not None:
             allowed &= eligible
         rows = np.require(features, np.float32, ["C", "W"])
-        probabilities, estimates = self.champion.distribution(rows, allowed, self._prices, self._lambda[0])
+        prices, lambda_ = self._terms.prices, self._lambda[0]
+        probabilities, estimates = self.champion.distribution(rows, allowed, prices, lambda_)
         if estimates is None:
             estimates = np.broadcast_to(self._evaluation.arm_means(), (n, K))
         propensities = probabilities.astype(np.float32)
         arm = np.empty(n, np.int64)
         sample(propensities, np.require(draws, np.float64, ["C", "W"]), arm)
-        return Choices(arm, propensities, (estimates - self._lambda[0] * self._prices).astype(np.float32))
+        return Choices(arm, propensities, (estimates - lambda_ * prices).astype(np.float32))
 
     def learn(self, outcomes: Sequence[Outcome]) -> None:
         """Learn outcomes in log order; each must have passed `check`.
@@ -188,11 +188,12 @@ class DomainState:
         """
         if not outcomes:
             return
-        data = columns(outcomes, self.spec, self._index)
-        lambdas = np.empty(len(outcomes))
-        self._lambda[0] = pace(self._lambda[0], data.costs, *self._pace, lambdas)
+        terms = self._terms
+        data = columns(outcomes, self.spec, terms.index)
+        lambdas, lambda_ = np.empty(len(outcomes)), self._lambda
+        lambda_[0] = pace(lambda_[0], data.costs, *terms.pace, lambdas)
         there = data.chosen >= 0
-        counts = self._counts
+        counts = self._own["counts"]
         counts += (len(outcomes), data.complete.sum(), 0, (~np.isnan(data.costs)).sum())
         if not there.all():
             counts[2] += (~there).sum()
@@ -200,7 +201,7 @@ class DomainState:
             lambdas = lambdas[there]
             if not len(lambdas):
                 return
-        batch = Batch(data.features, data.eligible, data.chosen, data.propensity, data.reward, self._prices, lambdas)
+        batch = Batch(data.features, data.eligible, data.chosen, data.propensity, data.reward, terms.prices, lambdas)
         thought = [policy.update(batch) for policy in self._policies]
         probabilities = np.stack([each for each, _ in thought])
         self._evaluation.update(probabilities, thought[0][1], data.eligible, data.chosen, data.propensity, data.reward)
@@ -223,7 +224,7 @@ class DomainState:
                     "value": _plain(evaluation.value(each.name)),
                     "clipped": int(evaluation.clipped[i]),
                 }
-                for i, each in enumerate(_learners(self.spec))
+                for i, each in enumerate(self._terms.learners)
             ],
             "arms": [
                 {
@@ -248,7 +249,7 @@ class DomainState:
             float(self._lambda[0]),
             self._counted(),
             [policy.to_bytes() for policy in self._policies],
-            pack(self._evaluation.arrays()),
+            self._terms.packing.pack(self._own),
         )
         return _HEADER.pack(_MAGIC, _FORMAT) + msgspec.msgpack.encode(stored)
 
@@ -262,36 +263,31 @@ class DomainState:
                 "it was written by another version or is damaged: rebuild it from the outcomes log"
             )
         stored = msgspec.msgpack.decode(data[_HEADER.size :], type=_Stored)
-        spec = stored.spec
         state = cls.__new__(cls)  # what is stored was checked when it was declared
-        state._take(spec, stored.version)
-        state._lambda = np.array([stored.lambda_])
-        state._counts = np.array([stored.counts[name] for name in _COUNTED], np.int64)
+        state._take(stored.spec, stored.version)
+        terms = state._terms
+        state._own = Arrays(terms.arrangement)
+        terms.packing.unpack(stored.evaluation, state._own)
+        state._own["lambda"][0] = stored.lambda_
+        state._own["counts"][:] = [stored.counts[name] for name in COUNTED]
         state._policies = [
-            KINDS[each.kind].policy.from_bytes(raw, _setting(spec, each))
-            for each, raw in zip(_learners(spec), stored.policies, strict=True)
+            KINDS[each.kind].policy.from_bytes(raw, setting)
+            for each, raw, setting in zip(terms.learners, stored.policies, terms.settings, strict=True)
         ]
-        state._evaluation = Progressive(tuple(each.name for each in _learners(spec)), tuple(state._index))
-        state._evaluation.restore(unpack(stored.evaluation))
+        state._evaluation = Progressive(terms.names, terms.arms, state._own)
         return state
-
-
-def _learners(spec: DomainSpec) -> tuple[LearnerSpec, ...]:
-    return (spec.champion, *spec.challengers)
-
-
-def _setting(spec: DomainSpec, learner: LearnerSpec) -> Setting:
-    arms = tuple(arm.name for arm in spec.arms)
-    return Setting(arms, spec.features, spec.exploration_minimum, spec.forgetting, learner.params)
 
 
 def _check_policies(spec: DomainSpec) -> None:
     where = f"{spec.tenant}/{spec.domain}"
-    for what, names in (("arms", [arm.name for arm in spec.arms]), ("policies", [e.name for e in _learners(spec)])):
+    for what, names in (
+        ("arms", [arm.name for arm in spec.arms]),
+        ("policies", [e.name for e in (spec.champion, *spec.challengers)]),
+    ):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise SpecificationError(f"{where}: {what} must have names of their own; twice there: {', '.join(twice)}")
-    for each in _learners(spec):
+    for each in (spec.champion, *spec.challengers):
         try:
             check_params(each.kind, each.params, [arm.name for arm in spec.arms])
         except SpecificationError as error:

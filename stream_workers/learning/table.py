@@ -3,22 +3,28 @@
 A slot keeps references to its arrays.  A state whose arrays were replaced must be put again.
 """
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.domains import DomainSpec
+
 from ..bandits.address import address_of
+from ..bandits.arrays import Arrays
 from ..bandits.constant import Uniform
 from ..bandits.doubly_robust import DoublyRobust
 from ..bandits.policy import Policy
 from ..columnar.memory import Bytes
 from ..columnar.rows import FetchedRecords
+from ..evaluation.progressive import PARTS
 from ..routing.routes import Lookup, grown
 from . import layout
 from .domain import DomainState
 from .many import learn_many
 from .reading import NAME_BYTES, PlainOutcomes, read
+from .terms import Terms
 
 #: Numbers beyond this in a reward leave the domain to the path of single records: its arithmetic may overflow.
 _LARGEST: Final = 1e150
@@ -51,8 +57,20 @@ class _Rows:
         self._free.setdefault(rows, []).append(first)
 
 
+class _Shared:
+    """Of all domains of the same terms: rows of names and components, and a domain's row but for what is its own."""
+
+    __slots__ = ("floats", "moves", "row", "users")
+
+    def __init__(self, row: NDArray[np.int64], moves: NDArray[np.int64], floats: NDArray[np.float64]) -> None:
+        self.row = row
+        self.moves = moves  # 1 where the row has a place in the domain's own buffer
+        self.floats = floats
+        self.users = 0
+
+
 class LearningTable:
-    """What the kernels read; memory by slot is about 0.3 KB and 0.1 KB for each arm, component and policy."""
+    """What the kernels read; memory by slot is about 0.4 KB, and 0.2 KB for each policy."""
 
     def __init__(self) -> None:
         self.lookup = Lookup()
@@ -71,80 +89,107 @@ class LearningTable:
         self.most_arms = 1
         self._slots: dict[Name, int] = {}
         self._free: list[int] = []
-        self._held: dict[int, tuple[Any, ...]] = {}
+        self._held: list[tuple[Arrays, ...] | None] = []
+        self._shared: dict[Terms, _Shared] = {}
+        self._terms: dict[int, Terms] = {}  # by slot
 
     def put(self, name: Name, state: DomainState) -> bool:
         """Let a domain's outcomes be learned here; False if it has parts that only `DomainState.learn` knows."""
         self.drop(name)
-        spec, learning = state.spec, state.learning()
-        numbers = [x for part in spec.reward.values() for x in (part.weight, part.worst, part.best)]
-        if not all(abs(x) <= _LARGEST for x in numbers):
+        learning = state.learning()
+        if not (name[0].isascii() and name[1].isascii()):
             return False
         if not all(isinstance(each, DoublyRobust | Uniform) for each in learning.policies):
             return False
-        if not all(name.isascii() for name in (*name, *spec.reward, *(arm.name for arm in spec.arms))):
+        shared = self._share(state.spec, learning.terms)
+        if shared is None:
             return False
+        shared.users += 1
         slot = self._free.pop() if self._free else len(self.names)
         if slot == len(self.names):
             self.names.append(None)
+            self._held.append(None)
             if slot >= len(self.domains):
                 self.domains, self.floats, self.count, self._changed, self._last = (
                     grown(each, slot + 1) for each in (self.domains, self.floats, self.count, self._changed, self._last)
                 )
-        K, P, C = len(spec.arms), len(learning.policies), len(spec.reward)
-        first, names, parts = self.policies.take(P), self.arms.take(K), self.parts.take(C)
-        assert (self.policy_floats.take(P), self.part_floats.take(C)) == (first, parts)
-        held = [learning.prices, learning.lambda_, learning.counts, *learning.moments]
-        self.domains[slot] = (
-            *(spec.features, K, first, P, names, parts, C),
-            list(spec.reward).index("cost") if "cost" in spec.reward else -1,
-            *(address_of(each) for each in held),
-        )
-        self.floats[slot] = (*learning.pace, spec.default_reward)
-        for row, policy in enumerate(learning.policies, start=first):
-            held += self._put_policy(row, policy)
-        for row, arm in enumerate(spec.arms, start=names):
-            _write(self.arms.data[row], arm.name)
+        first = self.policies.take(len(learning.policies))
+        assert self.policy_floats.take(len(learning.policies)) == first
+        row = self.domains[slot]
+        np.add(shared.row, learning.own.base * shared.moves, out=row)
+        row[layout.FIRST] = first
+        self.floats[slot] = shared.floats
+        self._held[slot] = (learning.own, *self._put_policies(first, learning.policies))
+        self.names[slot] = name
+        self._slots[name] = slot
+        self._terms[slot] = learning.terms
+        self.most_arms = max(self.most_arms, len(learning.terms.arms))
+        self.lookup.put(slot, name[0].encode(), name[1].encode(), state.spec.features)
+        return True
+
+    def _share(self, spec: DomainSpec, terms: Terms) -> "_Shared | None":
+        """What all domains of these terms have in common, written once; None if it can not be."""
+        known = self._shared.get(terms)
+        if known is not None:
+            return known
+        numbers = [x for part in spec.reward.values() for x in (part.weight, part.worst, part.best)]
+        texts = (*spec.reward, *terms.arms)
+        if not all(abs(x) <= _LARGEST for x in numbers) or not all(text.isascii() for text in texts):
+            return None
+        K, C = len(terms.arms), len(spec.reward)
+        names, parts = self.arms.take(K), self.parts.take(C)
+        assert self.part_floats.take(C) == parts
+        for row, arm in enumerate(terms.arms, start=names):
+            _write(self.arms.data[row], arm)
         for row, (component, part) in enumerate(spec.reward.items(), start=parts):
             _write(self.parts.data[row], component)
             self.part_floats.data[row] = (part.weight, part.worst, part.best, part.required)
-        self.names[slot] = name
-        self._slots[name] = slot
-        self._held[slot] = tuple(held)
-        self.most_arms = max(self.most_arms, K)
-        self.lookup.put(slot, name[0].encode(), name[1].encode(), spec.features)
-        return True
+        cost = list(spec.reward).index("cost") if "cost" in spec.reward else -1
+        head = (spec.features, K, 0, len(terms.learners), names, parts, C, cost, address_of(terms.prices))
+        own = terms.arrangement.at("lambda", "counts", *PARTS)
+        moves = np.repeat(np.array([0, 1], np.int64), [len(head), len(own)])
+        found = _Shared(np.array([*head, *own], np.int64), moves, np.array([*terms.pace, spec.default_reward]))
+        self._shared[terms] = found
+        return found
 
-    def _put_policy(self, row: int, policy: Policy) -> list[NDArray[Any]]:
-        integers, floats = self.policies.data[row], self.policy_floats.data[row]
-        floats[layout.MINIMUM] = policy.setting.exploration_minimum
-        if isinstance(policy, Uniform):
-            integers[layout.LEADER] = policy.arm()
-            return []
-        assert isinstance(policy, DoublyRobust)
-        parts, more = policy.layout(), policy.learning()
-        arrays = [*parts[:9], more.m2, more.seen, more.shared]
-        integers[layout.LEADER], integers[layout.SIZE] = layout.DOUBLY_ROBUST, parts.theta.shape[1]
-        integers[layout.MEAN :] = [address_of(each) for each in arrays]
-        floats[:] = (*parts[9:], more.correction_ridge, more.clip)
-        return arrays
+    def _put_policies(self, first: int, policies: Sequence[Policy]) -> list[Arrays]:
+        held = []
+        for row, policy in enumerate(policies, start=first):
+            integers, floats = self.policies.data[row], self.policy_floats.data[row]
+            if isinstance(policy, DoublyRobust):
+                placed = policy.placed()
+                integers[layout.LEADER], integers[layout.SIZE] = layout.DOUBLY_ROBUST, placed.m
+                integers[layout.MEAN :] = placed.addresses
+                floats[:] = placed.numbers
+                held.append(placed.arrays)
+            elif isinstance(policy, Uniform):
+                integers[layout.LEADER] = policy.arm()
+                floats[layout.MINIMUM] = policy.setting.exploration_minimum
+        return held
 
     def drop(self, name: Name) -> None:
         """Its outcomes are not learned here any more."""
         slot = self._slots.pop(name, None)
         if slot is None:
             return
-        domain = self.domains[slot].tolist()
+        first, policies = self.domains[slot, [layout.FIRST, layout.POLICIES]].tolist()
         for rows in (self.policies, self.policy_floats):
-            rows.give_back(domain[layout.FIRST], domain[layout.POLICIES])
-        for rows in (self.parts, self.part_floats):
-            rows.give_back(domain[layout.PARTS], domain[layout.COMPONENTS])
-        self.arms.give_back(domain[layout.NAMES], domain[layout.ARMS])
+            rows.give_back(first, policies)
+        self._unshare(self._terms.pop(slot))
         self.lookup.drop(slot)
         self.names[slot] = None
         self._changed[slot], self._last[slot] = False, 0
-        del self._held[slot]
+        self._held[slot] = None
         self._free.append(slot)
+
+    def _unshare(self, terms: Terms) -> None:
+        shared = self._shared[terms]
+        shared.users -= 1
+        if not shared.users:
+            self.arms.give_back(int(shared.row[layout.NAMES]), int(shared.row[layout.ARMS]))
+            for rows in (self.parts, self.part_floats):
+                rows.give_back(int(shared.row[layout.PARTS]), int(shared.row[layout.COMPONENTS]))
+            del self._shared[terms]
 
     def read(self, records: FetchedRecords) -> tuple[PlainOutcomes, NDArray[np.int64]]:
         """The plain outcomes of a batch, and of each record its slot or why it is none (`reading`)."""

@@ -40,8 +40,7 @@ class RouterProcessor:
         fetched, routes = FetchedRecords.of(records), self._routes
         plain, verdicts = self._reader.read(fetched, routes.lookup)
         unknown = np.flatnonzero(verdicts == UNKNOWN_DOMAIN)
-        new = len(unknown) and routes.take_up(fetched[int(index)] for index in unknown)
-        if not routes.follow(plain.slot) or new:
+        if len(unknown) and routes.take_up(fetched[int(index)] for index in unknown):
             plain, verdicts = self._reader.read(fetched, routes.lookup)
         if len(plain.row):
             choices = routes.decide(plain)
@@ -51,5 +50,4 @@ class RouterProcessor:
             self._single.apply(topic, [fetched[int(index)] for index in np.flatnonzero(verdicts < 0)])
 
     def flush(self) -> None:
-        """Nothing is kept; what the learner drops at this checkpoint is let go at the next."""
-        self._routes.forget()
+        """Nothing is kept."""

@@ -6,6 +6,7 @@ Each has a slot, a small number.  What all its decisions say alike is encoded on
 """
 
 from typing import Any, Final, NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +15,9 @@ from schemas import wire
 from schemas.domains import DomainSpec
 
 from ..bandits.kernel import kernel
-from ..bandits.randomness import seed_of
+from ..bandits.randomness import seed_of_names
 from ..columnar.memory import Bytes, equal, load64
+from ..learning.terms import Terms
 
 Places = NDArray[np.int64]
 
@@ -77,6 +79,35 @@ def find(
     return -1
 
 
+@kernel("i8(i8[::1], u8[::1], i8[::1], u1[::1], i8[:,::1], u8[::1])")
+def _insert(
+    slots: Places, hashes: NDArray[np.uint64], table: Places, names: Bytes, places: Places, seeds: NDArray[np.uint64]
+) -> int:
+    """Enter slots into the table, and write what hashes of ids begin with there; how many free places that took."""
+    mask, taken = np.uint64(table.shape[0] - 1), 0
+    for slot in slots:
+        at, tenant, domain = places[slot, NAME_AT], places[slot, TENANT_SIZE], places[slot, DOMAIN_SIZE]
+        h = hash_names(names, at, tenant, at + tenant, domain)
+        i = h & mask
+        while table[i] >= 0:
+            i = (i + np.uint64(1)) & mask
+        taken += table[i] == _FREE
+        table[i], hashes[i] = slot, h
+        seeds[slot] = seed_of_names(names, at, tenant, domain)
+    return taken
+
+
+@kernel("void(i8, u8[::1], i8[::1], u1[::1], i8[:,::1])")
+def _remove(slot: int, hashes: NDArray[np.uint64], table: Places, names: Bytes, places: Places) -> None:
+    """Give up the place of a slot that is in the table."""
+    mask = np.uint64(hashes.shape[0] - 1)
+    at, tenant = places[slot, NAME_AT], places[slot, TENANT_SIZE]
+    i = hash_names(names, at, tenant, at + tenant, places[slot, DOMAIN_SIZE]) & mask
+    while table[i] != slot:
+        i = (i + np.uint64(1)) & mask
+    table[i] = _LEFT
+
+
 class _Pile:
     """Bytes of many owners in one array, which grows, and is packed anew when half of it is nobody's any more."""
 
@@ -120,36 +151,23 @@ class Lookup:
                 grown(each, slot + 1) for each in (self._places, self._seeds, self._widths)
             )
         self._places[slot] = (self._names.add(tenant + domain), len(tenant), len(domain))
-        self._seeds[slot] = seed_of(f"{tenant.decode()}/{domain.decode()}")
         self._widths[slot] = width
         self.widest = max(self.widest, width)
         if 2 * (self._occupied + 1) > len(self._slots):
             self._rehash()
-        self._insert(slot)
+        self._enter(np.array([slot]))
 
     def drop(self, slot: int) -> None:
         """A domain is not to be found any more."""
-        index = int(self._hash(slot)) & (len(self._slots) - 1)
-        while self._slots[index] != slot:
-            index = (index + 1) & (len(self._slots) - 1)
-        self._slots[index] = _LEFT
+        _remove(slot, self._hashes, self._slots, self._names.data, self._places)
         self._names.waste += int(self._places[slot, 1:].sum())
 
-    def _hash(self, slot: int) -> np.uint64:
-        at, tenant, domain = (int(each) for each in self._places[slot])
-        return np.uint64(hash_names(self._names.data, at, tenant, at + tenant, domain))
-
-    def _insert(self, slot: int) -> None:
-        h = self._hash(slot)
-        index = int(h) & (len(self._slots) - 1)
-        while self._slots[index] >= 0:
-            index = (index + 1) & (len(self._slots) - 1)
-        self._occupied += self._slots[index] == _FREE
-        self._slots[index], self._hashes[index] = slot, h
+    def _enter(self, slots: Places) -> None:
+        self._occupied += _insert(slots, self._hashes, self._slots, self._names.data, self._places, self._seeds)
 
     def _rehash(self) -> None:
         """A table with room, and names without those given up."""
-        kept = self._slots[self._slots >= 0].tolist()
+        kept = self._slots[self._slots >= 0]
         size = 16
         while size < 4 * (len(kept) + 1):
             size *= 2
@@ -157,11 +175,10 @@ class Lookup:
         self._occupied = 0
         if 2 * self._names.waste > self._names.used:
             old, self._names = self._names, _Pile()
-            for slot in kept:
+            for slot in kept.tolist():
                 at, tenant, domain = self._places[slot].tolist()
                 self._places[slot, NAME_AT] = self._names.add(old.data[at : at + tenant + domain].tobytes())
-        for slot in kept:
-            self._insert(slot)
+        self._enter(kept)
 
 
 class Common(NamedTuple):
@@ -172,15 +189,18 @@ class Common(NamedTuple):
     tail: bytes
 
 
-def common(spec: DomainSpec, version: int) -> Common:
-    """See `Common`."""
-    encode = wire.encode
-    enabled = tuple(arm.name for arm in spec.arms if arm.enabled)
-    return Common(
-        encode(spec.tenant) + encode(spec.domain) + encode(enabled),
-        encode(spec.champion.name) + encode(version),
-        encode(spec.horizon_ms) + encode(awaited(spec)),
-    )
+_same: Final[WeakKeyDictionary[Terms, tuple[bytes, bytes, bytes]]] = WeakKeyDictionary()
+
+
+def common(spec: DomainSpec, version: int, terms: Terms) -> Common:
+    """See `Common`.  terms: the specification's."""
+    encode, same = wire.encode, _same.get(terms)
+    if same is None:
+        enabled = tuple(arm.name for arm in spec.arms if arm.enabled)
+        tail = encode(spec.horizon_ms) + encode(awaited(spec))
+        same = _same[terms] = (encode(enabled), encode(spec.champion.name), tail)
+    arms, policy, tail = same
+    return Common(encode(spec.tenant) + encode(spec.domain) + arms, policy + encode(version), tail)
 
 
 def awaited(spec: DomainSpec) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """The domains of a partition as the router sees them: by slot, so that whole batches are decided at once.
 
-It follows the learner.  What it holds of a state are addresses of arrays that learning changes in place; a state whose
-arrays were replaced, or that the learner has dropped or loaded anew, is found out before it is used.
+It follows the learner.  What it holds of a state are addresses of arrays that learning changes in place; the learner
+tells when a state's arrays were replaced or it has dropped the state, whose slot is then empty before it is used again.
 """
 
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ from ..columnar.rows import FetchedRecord
 from ..learning.domain import DomainState
 from ..learning.processor import LearnerProcessor
 from .contexts import PlainContexts
-from .routes import Lookup, Templates, common
+from .routes import Lookup, Templates, common, grown
 
 Name = tuple[str, str]
 
@@ -31,25 +31,20 @@ class Choices(NamedTuple):
     scores: NDArray[np.float32]
 
 
-class _Slot(NamedTuple):
-    name: Name
-    state: DomainState
-    revision: int
-
-
 class RouteTable:
-    """Domains take a slot when their first context comes, and leave it when the learner drops them."""
+    """Domains take a slot when their first context comes, and leave it when the learner says so."""
 
     def __init__(self, learner: LearnerProcessor) -> None:
         self._learner = learner
         self._numbers: dict[Name, int] = {}
-        self._slots: dict[int, _Slot] = {}
         self._free: list[int] = []
-        self._alone: set[tuple[Name, int]] = set()  # states (by revision) that only decide one by one
+        self._alone: set[Name] = set()  # domains that only decide one by one
         self._decisions = DecisionTable()
         self.lookup = Lookup()
         self.templates = Templates()
         self.widths = np.zeros((8, 2), np.int64)  # by slot: features, enabled arms
+        self._most = 0  # enabled arms, of any slot so far
+        learner.tell(self._leave)
 
     def take_up(self, records: Iterable[FetchedRecord]) -> bool:
         """Give slots to the domains that these contexts are of; whether there are new ones."""
@@ -61,59 +56,41 @@ class RouteTable:
                 continue
             name = (context.tenant, context.domain)
             if name not in self._numbers and (state := self._learner.domain(*name)) is not None:
-                new = self._put(name, state) or new
+                new = self._put((state.spec.tenant, state.spec.domain), state) or new
         return new
 
-    def follow(self, slots: NDArray[np.int64]) -> bool:
-        """Whether these slots' states are still the learner's; those that are not are put again, or leave."""
-        fresh = True
-        for number in np.unique(slots).tolist():
-            name, state, revision = self._slots[number]
-            if self._learner.loaded(*name) is not state or state.revision != revision:
-                self._leave(number)
-                if (state_now := self._learner.domain(*name)) is not None:
-                    self._put(name, state_now)
-                fresh = False
-        return fresh
-
-    def forget(self) -> None:
-        """Leave the slots of states that the learner no longer has in memory."""
-        for number, (name, state, _) in list(self._slots.items()):
-            if self._learner.loaded(*name) is not state:
-                self._leave(number)
-        self._alone.clear()
-
     def decide(self, plain: PlainContexts) -> Choices:
-        """Decide contexts whose slots are fresh."""
-        m, most = len(plain.row), int(self.widths[:, 1].max())
+        """Decide contexts."""
+        m, most = len(plain.row), self._most
         choices = Choices(np.empty(m, np.int64), np.empty((m, most), np.float32), np.empty((m, most), np.float32))
         self._decisions.decide(plain.slot, plain.features, plain.draws, *choices)
         return choices
 
     def _put(self, name: Name, state: DomainState) -> bool:
-        if (name, state.revision) in self._alone:
+        if name in self._alone:
             return False
-        number = self._free.pop() if self._free else len(self._slots)
-        enabled = sum(arm.enabled for arm in state.spec.arms)
+        number = self._free.pop() if self._free else len(self._numbers)
+        terms = state.terms
+        enabled = len(terms.places)
         if not enabled or not self._decisions.put(number, state):
             self._free.append(number)
-            self._alone.add((name, state.revision))
+            self._alone.add(name)
             return False
         if number >= len(self.widths):
-            larger = np.zeros((2 * number, 2), np.int64)
-            larger[: len(self.widths)] = self.widths
-            self.widths = larger
+            self.widths = grown(self.widths, number + 1)
         self._numbers[name] = number
-        self._slots[number] = _Slot(name, state, state.revision)
+        self._most = max(self._most, enabled)
         self.widths[number] = (state.spec.features, enabled)
-        self.templates.put(number, common(state.spec, state.version))
+        self.templates.put(number, common(state.spec, state.version, terms))
         self.lookup.put(number, name[0].encode(), name[1].encode(), state.spec.features)
         return True
 
-    def _leave(self, number: int) -> None:
-        del self._numbers[self._slots.pop(number).name]
-        self.lookup.drop(number)
-        self.templates.drop(number)
-        self._decisions.drop(number)
-        self.widths[number] = 0
-        self._free.append(number)
+    def _leave(self, name: Name) -> None:
+        self._alone.discard(name)
+        number = self._numbers.pop(name, None)
+        if number is not None:
+            self.lookup.drop(number)
+            self.templates.drop(number)
+            self._decisions.drop(number)
+            self.widths[number] = 0
+            self._free.append(number)

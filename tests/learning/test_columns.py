@@ -145,7 +145,7 @@ def run(kind, records, batch, checkpoint, **settings):
     st.integers(1, 8),
     st.integers(1, 120),
     st.integers(1, 5),
-    st.sampled_from([0, 30_000, 10**9]),
+    st.sampled_from([0, 12_000, 10**9]),
 )
 def test_the_bytes_of_one_by_one(seed, domains, batch, checkpoint, cached):
     """Any log, batches, checkpoints and bound of memory: the state's bytes and the dead letters of the definition."""
@@ -211,7 +211,7 @@ def test_worth(seed):
 
 
 def test_memory_is_bounded():
-    """With a bound, a checkpoint leaves few domains in memory, and loses none."""
+    """With a bound, a checkpoint leaves no more domains in memory than it allows, and loses none."""
     rng = np.random.default_rng(2)
     learner = LearnerProcessor(0, MemoryState(), lambda *_: None, lambda *_: None, cached_bytes=100_000)
     specs = [spec_of(rng, f"t{i:03}") for i in range(50)]
@@ -222,7 +222,9 @@ def test_memory_is_bounded():
     assert len(list(learner.recent())) == 50
     learner.flush()
     kept = {name for name, _ in learner.recent()}
-    assert 1 <= len(kept) <= 8
+    sizes = [state.nbytes for _, state in learner.recent()]
+    assert 100_000 - max(sizes) * 3 < sum(sizes) <= 100_000
+    assert len(kept) < 50
     assert [learner.loaded(s.tenant, "routing") is not None for s in specs] == [
         (s.tenant, "routing") in kept for s in specs
     ]

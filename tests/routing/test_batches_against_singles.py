@@ -80,11 +80,12 @@ def values(draw):
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(st.lists(values(), min_size=1, max_size=15), min_size=1, max_size=4))
-def test_batches_are_decided_as_singles_are(logs):
+@given(st.lists(st.lists(values(), min_size=1, max_size=15), min_size=1, max_size=4), st.sampled_from([0, 10**9]))
+def test_batches_are_decided_as_singles_are(logs, cached):
     """The same decisions, byte for byte, under the same keys, and the same dead letters with the same reasons, for
-    plain contexts, odd encodings, bad records and unknown domains mixed, over changes of specification."""
-    learner = LearnerProcessor(0, MemoryState(), lambda *_: None, lambda *_: None)
+    plain contexts, odd encodings, bad records and unknown domains mixed, over changes of specification, and with a
+    learner that keeps all domains in memory or drops each at every checkpoint."""
+    learner = LearnerProcessor(0, MemoryState(), lambda *_: None, lambda *_: None, cached_bytes=cached)
     together, alone = Out(), Out()
     batch = RouterProcessor(0, together.emit, together.dead, learner)
     single = SingleContexts(alone.emit, alone.dead, learner)
@@ -94,9 +95,17 @@ def test_batches_are_decided_as_singles_are(logs):
         batch.apply("contexts", records)
         for record in records:
             single.apply("contexts", [record])
+        if number % 2:
+            learner.flush()
+            assert cached or not list(learner.recent())
+            batch.apply("contexts", records)
+            for record in records:
+                single.apply("contexts", [record])
     assert sorted(together.emitted) == sorted(alone.emitted)
     assert sorted(together.kept) == sorted(alone.kept)
-    assert len(together.emitted) + len(together.kept) == sum(map(len, logs))
+    assert len(together.emitted) + len(together.kept) == sum(
+        (1 + number % 2) * len(log) for number, log in enumerate(logs)
+    )
 
 
 class Out:

@@ -1,0 +1,68 @@
+"""What follows from a specification whatever the names of its tenant and domain.
+
+A deployment with many tenants declares the same for most of them: they share one of these, which keeps the memory of a
+small domain at little more than what it has learned, and what is read of it near.
+"""
+
+from typing import Any, Final
+from weakref import WeakValueDictionary
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.domains import DomainSpec, LearnerSpec
+from stream_workers.bandits.arrays import Arrangement
+from stream_workers.bandits.pacer import pace_for
+from stream_workers.bandits.packing import Packing
+from stream_workers.bandits.policy import Setting
+from stream_workers.evaluation import progressive
+
+#: Of the outcomes of a domain.
+COUNTED: Final = ("outcomes", "complete", "removed_arm", "costs")
+
+
+class Terms:
+    """Of all specifications that are equal but for tenant and domain.  Nothing here is changed."""
+
+    def __init__(self, spec: DomainSpec) -> None:
+        #: The fields after tenant and domain.
+        self.fields: Final[tuple[Any, ...]] = _fields(spec)
+        self.learners: Final[tuple[LearnerSpec, ...]] = (spec.champion, *spec.challengers)
+        self.names: Final = tuple(each.name for each in self.learners)
+        self.arms: Final = tuple(arm.name for arm in spec.arms)
+        self.index: Final = {name: i for i, name in enumerate(self.arms)}
+        self.enabled: Final[NDArray[np.bool_]] = np.array([arm.enabled for arm in spec.arms], np.bool_)
+        self.places: Final[NDArray[np.int64]] = np.flatnonzero(self.enabled)
+        self.prices: Final[NDArray[np.float64]] = np.array([arm.price for arm in spec.arms], np.float64)
+        budget = spec.budget.cost_per_request if spec.budget else None
+        self.pace: Final = pace_for(budget, self.prices[self.enabled])
+        self.settings: Final = tuple(
+            Setting(self.arms, spec.features, spec.exploration_minimum, spec.forgetting, each.params)
+            for each in self.learners
+        )
+        evaluation = progressive.parts(len(self.learners), len(self.arms))
+        self.arrangement: Final = Arrangement(
+            {"lambda": (np.float64, (1,)), "counts": (np.int64, (len(COUNTED),)), **evaluation}
+        )
+        self.packing: Final = Packing(self.arrangement, {name: name for name in progressive.PARTS})
+
+
+_known: WeakValueDictionary[bytes, Terms] = WeakValueDictionary()
+
+
+def terms_of(spec: DomainSpec) -> tuple[DomainSpec, Terms]:
+    """The specification, as one that shares its parts with all that declare the same; and its terms."""
+    content = msgspec.msgpack.encode(_fields(spec))
+    terms = _known.get(content)
+    if terms is None:
+        terms = _known[content] = Terms(spec)
+    return DomainSpec(spec.tenant, spec.domain, *terms.fields), terms
+
+
+def _fields(spec: DomainSpec) -> tuple[Any, ...]:
+    return tuple(getattr(spec, name) for name in _AFTER_NAMES)
+
+
+_AFTER_NAMES: Final = DomainSpec.__struct_fields__[2:]
+assert DomainSpec.__struct_fields__[:2] == ("tenant", "domain")

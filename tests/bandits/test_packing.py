@@ -1,0 +1,91 @@
+"""Arrays in one buffer, and their bytes."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stream_workers.bandits import packing
+from stream_workers.bandits.arrays import Arrangement, Arrays
+from stream_workers.bandits.doubly_robust import DoublyRobust
+from stream_workers.bandits.packing import Packing, pack, unpack
+from stream_workers.bandits.policy import Setting
+
+
+def filled(K, m, d, seed=0):
+    """An arrangement with a bit of everything, and numbers in it."""
+    arrangement = Arrangement(
+        {"x": (np.float64, (d,)), "n": (np.int64, (1,)), "P": (np.float64, (K, m, m)), "theta": (np.float64, (K, m))}
+    )
+    rng, arrays = np.random.default_rng(seed), Arrays(arrangement)
+    arrays["x"][:] = rng.normal(size=d)
+    arrays["n"][:] = rng.integers(1 << 60)
+    symmetric = rng.normal(size=(K, m, m))
+    arrays["P"][:] = symmetric + symmetric.transpose(0, 2, 1)
+    arrays["theta"][:] = rng.normal(size=(K, m))
+    return arrangement, arrays
+
+
+NAMES = {"theta": "theta", "triangles": "P", "n": "n", "x": "x"}
+
+
+@pytest.mark.parametrize("interpreted", [False, True])
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 5), st.integers(1, 9), st.integers(0, 40), st.integers(0, 2**32))
+def test_the_bytes_of_pack(interpreted, K, m, d, seed):
+    """One call gives the bytes of `pack` over the same arrays, upper triangles by rows, and takes them back."""
+    with pytest.MonkeyPatch.context() as patched:
+        if interpreted:
+            patched.setattr(packing, "gather", packing.gather.py_func)
+            patched.setattr(packing, "scatter", packing.scatter.py_func)
+        arrangement, arrays = filled(K, m, d, seed)
+        both = Packing(arrangement, NAMES, frozenset({"P"}))
+        upper = np.array([each[np.triu_indices(m)] for each in arrays["P"]])
+        data = both.pack(arrays)
+        expected = {"theta": arrays["theta"], "triangles": upper, "n": arrays["n"], "x": arrays["x"]}
+        assert data == pack(expected)
+        assert all((array == expected[name]).all() for name, array in unpack(data).items())
+        again = Arrays(arrangement)
+        both.unpack(data, again)
+        assert again.data.tobytes() == arrays.data.tobytes()
+
+
+def test_other_bytes_are_refused():
+    """Bytes that end early or late, or have another name, type or shape in them, change nothing and are an error."""
+    arrangement, arrays = filled(2, 3, 4)
+    both = Packing(arrangement, NAMES, frozenset({"P"}))
+    data = both.pack(arrays)
+    others = [b"", data[:-1], data + b"\0", data.replace(b"theta", b"thetb"), data.replace(b"<i8", b"<u8")]
+    arrangement_2, arrays_2 = filled(3, 3, 4)
+    others.append(Packing(arrangement_2, NAMES, frozenset({"P"})).pack(arrays_2))
+    fresh = Arrays(arrangement)
+    for each in others:
+        with pytest.raises(ValueError, match="rebuild it from the outcomes log"):
+            both.unpack(each, fresh)
+    assert not fresh.data.any()
+
+
+def test_one_run_of_lines():
+    """All arrays of a learner are in its buffer, begin on a cache line, and do not overlap."""
+    policy = DoublyRobust(Setting(("a", "b", "c"), 5, 0.1))
+    arrays = policy._arrays
+    assert arrays.base % 64 == 0
+    covered = np.zeros(arrays.data.nbytes, np.int64)
+    for name in arrays.arrangement.parts:
+        view = arrays[name]
+        assert view.ctypes.data - arrays.base == arrays.arrangement.parts[name].at
+        view[...] = 1
+        at = arrays.arrangement.parts[name].at
+        covered[at : at + view.nbytes] += 1
+    assert (covered == 1).all()
+
+
+def test_addresses_are_those_of_the_arrays():
+    """What the tables are given is where numpy says that each array is."""
+    policy = DoublyRobust(Setting(("a", "b", "c"), 5, 0.1))
+    f = policy._map
+    expected = [
+        f.mean, f.scale, f.slots, f.signs, policy._P, policy._theta, policy._correction, policy._age, policy._counters,
+        f.m2, f.counts, policy._shared,
+    ]  # fmt: skip
+    assert policy.placed().addresses.tolist() == [each.ctypes.data for each in expected]
