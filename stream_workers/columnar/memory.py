@@ -65,17 +65,6 @@ def float32_of(typing: Any, bits: Any) -> Any:
 
 
 @intrinsic
-def bits_of(typing: Any, number: Any) -> Any:
-    """bits_of(number): the IEEE 754 bits of a float64."""
-    signature = types.uint64(types.float64)
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.bitcast(arguments[0], ir.IntType(64))
-
-    return signature, generate
-
-
-@intrinsic
 def load64(typing: Any, data: Any, at: Any) -> Any:
     """load64(data, at): eight bytes of a byte array as one word, in the machine's order."""
     signature = types.uint64(data, types.intp)

@@ -17,31 +17,29 @@ NIL = 0xC0
 
 
 @kernel()
-def read_array(data: Bytes, at: int, end: int) -> tuple[int, int]:
-    """(number of elements, position of the first)."""
+def _read_count(data: Bytes, at: int, end: int, short: int, long: int) -> tuple[int, int]:
+    """How many follow, and where the first does.  short: the head of none in one byte; long: of a count in two."""
     if 0 <= at < end:
         head = data[at]
-        if 0x90 <= head <= 0x9F:
+        if short <= head <= short + 0x0F:
             return np.int64(head & 0x0F), at + 1
-        if head == 0xDC and at + 3 <= end:
+        if head == long and at + 3 <= end:
             return np.int64(big_endian(data, at + 1, 2)), at + 3
-        if head == 0xDD and at + 5 <= end:
+        if head == long + 1 and at + 5 <= end:
             return np.int64(big_endian(data, at + 1, 4)), at + 5
     return 0, -1
 
 
 @kernel()
+def read_array(data: Bytes, at: int, end: int) -> tuple[int, int]:
+    """(number of elements, position of the first)."""
+    return _read_count(data, at, end, 0x90, 0xDC)
+
+
+@kernel()
 def read_map(data: Bytes, at: int, end: int) -> tuple[int, int]:
     """(number of pairs, position of the first)."""
-    if 0 <= at < end:
-        head = data[at]
-        if 0x80 <= head <= 0x8F:
-            return np.int64(head & 0x0F), at + 1
-        if head == 0xDE and at + 3 <= end:
-            return np.int64(big_endian(data, at + 1, 2)), at + 3
-        if head == 0xDF and at + 5 <= end:
-            return np.int64(big_endian(data, at + 1, 4)), at + 5
-    return 0, -1
+    return _read_count(data, at, end, 0x80, 0xDE)
 
 
 @kernel()

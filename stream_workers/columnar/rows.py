@@ -13,8 +13,8 @@ Places = NDArray[np.int64]
 _NOTHING = np.zeros(1, np.uint8)
 
 
-class Keyed(Protocol):
-    """A record, one by one."""
+class Record(Protocol):
+    """A consumed record, one by one (an aiokafka `ConsumerRecord` is one)."""
 
     @property
     def offset(self) -> int:
@@ -22,15 +22,15 @@ class Keyed(Protocol):
 
     @property
     def timestamp(self) -> int:
-        """Append time, milliseconds since 1970."""
+        """Append time, milliseconds since 1970, by the broker's clock."""
 
     @property
     def key(self) -> bytes | None:
-        """The key, or None."""
+        """The tenant, or None."""
 
     @property
     def value(self) -> bytes | None:
-        """The value, or None."""
+        """The encoded event."""
 
 
 class FetchedRecord(NamedTuple):
@@ -87,7 +87,7 @@ class FetchedRecords(Sequence[FetchedRecord]):
         self.value_size = value_size
 
     @classmethod
-    def of(cls, records: Sequence[Keyed]) -> Self:
+    def of(cls, records: Sequence[Record]) -> Self:
         """Records that were not fetched as columns, made into some; those that were, as they are."""
         if isinstance(records, cls):
             return records

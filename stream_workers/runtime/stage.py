@@ -14,27 +14,11 @@ from typing import Protocol
 
 from schemas.errors import BadRecordError
 
-from ..columnar.rows import Rows
+from ..columnar.rows import Record, Rows
 
-
-class Record(Protocol):
-    """A consumed record (an aiokafka `ConsumerRecord` is one)."""
-
-    @property
-    def offset(self) -> int:
-        """Position in its partition."""
-
-    @property
-    def timestamp(self) -> int:
-        """Append time, milliseconds since 1970, by the broker's clock."""
-
-    @property
-    def key(self) -> bytes | None:
-        """The tenant, or None."""
-
-    @property
-    def value(self) -> bytes | None:
-        """The encoded event."""
+__all__ = [
+    "Dead", "Emit", "EmitRows", "MemoryState", "Processor", "Record", "Stage", "State", "Workspace", "one_by_one",
+]  # fmt: skip
 
 
 class State(Protocol):
