@@ -1,6 +1,7 @@
 """Decisions of a whole batch, whatever the number of domains: one kernel call over the addresses of their arrays."""
 
 import math
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,10 @@ Integers = NDArray[np.int64]
 
 #: The most that a request can have (schemas.events, bandits.doubly_robust).
 _MOST_ARMS = 64
+#: How many domains before its turn one is brought near.
+AHEAD: Final = 4
+_INTEGERS: Final = 8 * layout.INTEGERS
+_FLOATS: Final = 8 * layout.FLOATS
 
 
 @kernel("i8(i8[::1], i8[::1], i8[::1], i8[::1], i8[::1])")
@@ -62,18 +67,11 @@ def extent(integers_of: NDArray[np.int64], slots: Integers) -> tuple[int, int, i
 
 @kernel("void(i8[::1])")
 def _announce(integer: Integers) -> None:
-    """Have a slot's arrays brought near: with many domains each is far away when its turn comes."""
+    """Have what a slot decides with brought near: with many domains each is far away when its turn comes."""
     K, d, m = integer[layout.ARMS], integer[layout.FEATURES], integer[layout.SIZE]
-    for column in (layout.PLACES, layout.PRICES, layout.AGE):
-        prefetch(integer[column], 8 * K)
-    for column in (layout.LAMBDA, layout.COUNTERS):
-        prefetch(integer[column], 16)
-    if integer[layout.KIND] == layout.DOUBLY_ROBUST:
-        for column in (layout.MEAN, layout.SCALE, layout.SLOTS, layout.SIGNS):
-            prefetch(integer[column], 8 * d)
-        for column in (layout.THETA, layout.CORRECTION):
-            prefetch(integer[column], 8 * K * m)
-        prefetch(integer[layout.P], 8 * K * m * m)
+    prefetch(integer[layout.LAMBDA], 8)
+    if integer[layout.KIND] == layout.DOUBLY_ROBUST:  # one run, see `model`
+        prefetch(integer[layout.COUNTERS], 8 * (2 + 2 * d + K * (2 * m + 1 + m * m)))
     else:
         prefetch(integer[layout.ACTED], 24 * K)
 
@@ -109,11 +107,15 @@ def decide_many(
     index_room, net_room = np.empty(BLOCK * _MOST_ARMS), np.empty(BLOCK * _MOST_ARMS)
     probabilities_room = np.empty(_MOST_ARMS)
     every = np.full((1, _MOST_ARMS), fill_value=True)
+    integers_at, floats_at = integers_of.ctypes.data, floats_of.ctypes.data
     begin = 0
     for g in range(groups):
         integer, real = integers_of[touched[g]], floats_of[touched[g]]
-        if g + 1 < groups:
-            _announce(integers_of[touched[g + 1]])
+        if g + 2 * AHEAD < groups:
+            prefetch(integers_at + touched[g + 2 * AHEAD] * _INTEGERS, _INTEGERS)
+            prefetch(floats_at + touched[g + 2 * AHEAD] * _FLOATS, _FLOATS)
+        if g + AHEAD < groups:
+            _announce(integers_of[touched[g + AHEAD]])
         enabled, K, m = integer[layout.ENABLED], integer[layout.ARMS], integer[layout.SIZE]
         places = integers(integer[layout.PLACES], enabled)
         prices, lambda_ = vector(integer[layout.PRICES], K), vector(integer[layout.LAMBDA], 1)[0]

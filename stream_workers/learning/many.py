@@ -3,17 +3,24 @@
 The result is that of `DomainState.learn`, bit for bit: the same kernels see the same rows in the same order.
 """
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ..bandits.address import integers, matrices, matrix, prefetch, vector
 from ..bandits.constant import constant
-from ..bandits.deciding import group
+from ..bandits.deciding import AHEAD, group
 from ..bandits.doubly_robust import learn
 from ..bandits.kernel import kernel
 from ..bandits.pacer import pace
 from ..evaluation.progressive import CLIP, evaluate
 from . import layout
+
+_INTEGERS: Final = 8 * layout.INTEGERS
+_FLOATS: Final = 8 * layout.FLOATS
+_POLICY_INTEGERS: Final = 8 * layout.POLICY_INTEGERS
+_POLICY_FLOATS: Final = 8 * layout.POLICY_FLOATS
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -21,25 +28,14 @@ Integers = NDArray[np.int64]
 
 @kernel("void(i8[::1], i8[:,::1])")
 def _announce(domain: Integers, policies: Integers) -> None:
-    """Have a domain's arrays brought near: with many domains each is far away when its turn comes."""
-    d, K, size = domain[layout.FEATURES], domain[layout.ARMS], domain[layout.POLICIES]
-    for column in (layout.PRICES, layout.LAMBDA, layout.COUNTS, layout.CLIPPED):
-        prefetch(domain[column], 8 * K)
-    prefetch(domain[layout.VALUES], 24 * size)
-    for column in (layout.FIXED, layout.AHEAD, layout.ACTED):
-        prefetch(domain[column], 24 * K)
+    """Have a domain's buffers brought near: with many domains each is far away when its turn comes."""
+    K, size = domain[layout.ARMS], domain[layout.POLICIES]
+    prefetch(domain[layout.LAMBDA], domain[layout.AHEAD] + 24 * K - domain[layout.LAMBDA])  # one run, see `terms`
     for row in range(domain[layout.FIRST], domain[layout.FIRST] + size):
         policy = policies[row]
-        if policy[layout.LEADER] == layout.DOUBLY_ROBUST:
+        if policy[layout.LEADER] == layout.DOUBLY_ROBUST:  # one run, see `bandits.model`
             m = policy[layout.SIZE]
-            for column in (layout.MEAN, layout.SCALE, layout.SLOTS, layout.SIGNS, layout.M2):
-                prefetch(policy[column], 8 * d)
-            for column in (layout.THETA, layout.CORRECTION):
-                prefetch(policy[column], 8 * K * m)
-            for column in (layout.AGE, layout.COUNTERS, layout.SEEN):
-                prefetch(policy[column], 16)
-            prefetch(policy[layout.P], 8 * K * m * m)
-            prefetch(policy[layout.SHARED], 8 * m * m)
+            prefetch(policy[layout.COUNTERS], policy[layout.SHARED] + 8 * m * m - policy[layout.COUNTERS])
 
 
 @kernel(
@@ -82,12 +78,24 @@ def learn_many(
     all_x, all_mask = np.empty(numbers, np.float32), np.empty(cells, np.bool_)
     all_p, all_q, champion_q = np.empty(everyone), np.empty(cells), np.empty(cells)
     ints, floats = np.empty(most, np.int64), np.empty((4, most))
+    domains_at, floats_at = domains.ctypes.data, domain_floats.ctypes.data
+    policies_at, numbers_at = policies.ctypes.data, policy_floats.ctypes.data
     begin = 0
     for g in range(groups):
         slot, rows = touched[g], ends[g] - begin
         domain, real = domains[slot], domain_floats[slot]
-        if g + 1 < groups:
-            _announce(domains[touched[g + 1]], policies)
+        if g + 3 * AHEAD < groups:
+            prefetch(domains_at + touched[g + 3 * AHEAD] * _INTEGERS, _INTEGERS)
+            prefetch(floats_at + touched[g + 3 * AHEAD] * _FLOATS, _FLOATS)
+        if g + 2 * AHEAD < groups:
+            first, following = (
+                domains[touched[g + 2 * AHEAD], layout.FIRST],
+                domains[touched[g + 2 * AHEAD], layout.POLICIES],
+            )
+            prefetch(policies_at + first * _POLICY_INTEGERS, following * _POLICY_INTEGERS)
+            prefetch(numbers_at + first * _POLICY_FLOATS, following * _POLICY_FLOATS)
+        if g + AHEAD < groups:
+            _announce(domains[touched[g + AHEAD]], policies)
         d, K, size = domain[layout.FEATURES], domain[layout.ARMS], domain[layout.POLICIES]
         x, mask = all_x[: rows * d].reshape(rows, d), all_mask[: rows * K].reshape(rows, K)
         acts, p, r, c = ints[:rows], floats[0, :rows], floats[1, :rows], floats[2, :rows]
