@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .kernel import kernel
+from .product import multiply
 
 Array = NDArray[np.float64]
 
@@ -43,13 +44,7 @@ def dot(a: Array, b: Array) -> float:
 @kernel()
 def product(P: Array, x: Array, y: Array) -> float:
     """Write y = P x; return x' P x."""
-    y[:] = 0.0
-    m = x.shape[0]
-    for i in range(m):
-        xi = x[i]
-        if xi != 0.0:
-            for j in range(m):
-                y[j] += P[i, j] * xi
+    multiply(P, x, y)
     return dot(x, y)
 
 

@@ -1,7 +1,7 @@
 """The domains of a partition that are in memory: those that learned last, within a bound, and all that changed."""
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Final
+from collections.abc import Iterable, Iterator
+from typing import Final, Protocol
 
 from schemas import wire
 from schemas.errors import BadRecordError
@@ -17,6 +17,16 @@ CACHED_BYTES: Final = 256 * 1024 * 1024
 _DOMAIN: Final = b"domain/"
 
 
+class Follower(Protocol):
+    """Who points into the arrays of the states that are in memory."""
+
+    def entered(self, name: Name, state: DomainState) -> None:
+        """A state is in memory from now on, until it leaves."""
+
+    def left(self, name: Name) -> None:
+        """It has left memory, or its arrays were replaced: nothing may point into them any more."""
+
+
 class DomainCache:
     """Reads domains from the state on first touch; a checkpoint writes those that changed and drops the oldest."""
 
@@ -29,12 +39,12 @@ class DomainCache:
         self._bytes = 0
         self._dirty: set[Name] = set()
         self._removed: set[Name] = set()
-        self._told: list[Callable[[Name], None]] = []
+        self._followers: list[Follower] = []
         self.table = LearningTable()
 
-    def tell(self, listener: Callable[[Name], None]) -> None:
-        """Have a listener called whenever a domain's state leaves memory, or its arrays were replaced."""
-        self._told.append(listener)
+    def tell(self, follower: Follower) -> None:
+        """Tell somebody, from now on, which states are in memory."""
+        self._followers.append(follower)
 
     def get(self, name: Name) -> DomainState | None:
         """A domain, or None if it is not declared; unknown names are not remembered: anybody can make them up."""
@@ -112,14 +122,16 @@ class DomainCache:
         self._sizes[name] = state.nbytes
         self._bytes += state.nbytes
         self.table.put(name, state)
+        for follower in self._followers:
+            follower.entered(name, state)
 
     def _leave(self, name: Name) -> None:
         if self._domains.pop(name, None) is not None:
             self._bytes -= self._sizes.pop(name)
             del self._ages[name]
             self.table.drop(name)
-            for listener in self._told:
-                listener(name)
+            for follower in self._followers:
+                follower.left(name)
 
 
 def key_of(name: Name) -> bytes:

@@ -4,7 +4,7 @@ State is a function of the outcomes partition, bit for bit: this class on a `Mem
 beginning, ends with the same bytes (`replay`).  Nothing else may change it; specifications come through the same log.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -17,7 +17,7 @@ from schemas.events import Outcome, SpecChange
 from ..columnar.rows import FetchedRecords
 from ..ordinals import Ordinals
 from ..runtime.stage import Dead, Emit, MemoryState, Record, State
-from .cache import CACHED_BYTES, DomainCache, key_of
+from .cache import CACHED_BYTES, DomainCache, Follower, key_of
 from .domain import DomainState, check
 from .reading import UNKNOWN_DOMAIN, PlainOutcomes
 
@@ -49,12 +49,9 @@ class LearnerProcessor:
         """What is learned for a domain, if it is in memory."""
         return self._cache.loaded((tenant, domain))
 
-    def tell(self, listener: Callable[[tuple[str, str]], None]) -> None:
-        """Have a listener called with tenant and domain whenever what `domain` gave for them is not to be used again.
-
-        That is when the state leaves memory, and when its arrays were replaced.
-        """
-        self._cache.tell(listener)
+    def tell(self, follower: Follower) -> None:
+        """Tell somebody, from now on, which states are in memory."""
+        self._cache.tell(follower)
 
     def recent(self) -> Iterator[tuple[tuple[str, str], DomainState]]:
         """The domains in memory, the one that learned last first."""

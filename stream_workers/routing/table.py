@@ -32,32 +32,32 @@ class Choices(NamedTuple):
 
 
 class RouteTable:
-    """Domains take a slot when their first context comes, and leave it when the learner says so."""
+    """Domains take a slot when the learner has them in memory, and leave it when it has not (`cache.Follower`)."""
 
     def __init__(self, learner: LearnerProcessor) -> None:
         self._learner = learner
         self._numbers: dict[Name, int] = {}
         self._free: list[int] = []
-        self._alone: set[Name] = set()  # domains that only decide one by one
+        self._changes = 0
         self._decisions = DecisionTable()
         self.lookup = Lookup()
         self.templates = Templates()
         self.widths = np.zeros((8, 2), np.int64)  # by slot: features, enabled arms
         self._most = 0  # enabled arms, of any slot so far
-        learner.tell(self._leave)
+        learner.tell(self)
+        for name, state in learner.recent():
+            self.entered(name, state)
 
     def take_up(self, records: Iterable[FetchedRecord]) -> bool:
-        """Give slots to the domains that these contexts are of; whether there are new ones."""
-        new = False
+        """Have the learner load the domains that these contexts are of; whether there are new ones."""
+        before = self._changes
         for record in records:
             try:
                 context = wire.decode(topics.CONTEXTS.name, record.value)
             except BadRecordError:
                 continue
-            name = (context.tenant, context.domain)
-            if name not in self._numbers and (state := self._learner.domain(*name)) is not None:
-                new = self._put((state.spec.tenant, state.spec.domain), state) or new
-        return new
+            self._learner.domain(context.tenant, context.domain)
+        return self._changes > before
 
     def decide(self, plain: PlainContexts) -> Choices:
         """Decide contexts."""
@@ -66,27 +66,25 @@ class RouteTable:
         self._decisions.decide(plain.slot, plain.features, plain.draws, *choices)
         return choices
 
-    def _put(self, name: Name, state: DomainState) -> bool:
-        if name in self._alone:
-            return False
+    def entered(self, name: Name, state: DomainState) -> None:
+        """Give a domain a slot, if it can be decided in one; others, and those without enabled arms, decide alone."""
         number = self._free.pop() if self._free else len(self._numbers)
         terms = state.terms
         enabled = len(terms.places)
         if not enabled or not self._decisions.put(number, state):
             self._free.append(number)
-            self._alone.add(name)
-            return False
+            return
         if number >= len(self.widths):
             self.widths = grown(self.widths, number + 1)
         self._numbers[name] = number
+        self._changes += 1
         self._most = max(self._most, enabled)
         self.widths[number] = (state.spec.features, enabled)
         self.templates.put(number, common(state.spec, state.version, terms))
         self.lookup.put(number, name[0].encode(), name[1].encode(), state.spec.features)
-        return True
 
-    def _leave(self, name: Name) -> None:
-        self._alone.discard(name)
+    def left(self, name: Name) -> None:
+        """Empty its slot."""
         number = self._numbers.pop(name, None)
         if number is not None:
             self.lookup.drop(number)
