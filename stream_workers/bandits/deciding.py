@@ -53,18 +53,6 @@ def group(slots: Integers, count: Integers, touched: Integers, ends: Integers, o
     return groups
 
 
-@kernel("UniTuple(i8, 4)(i8[:,::1], i8[::1])")
-def extent(integers_of: NDArray[np.int64], slots: Integers) -> tuple[int, int, int, int]:
-    """The lowest kind, and the largest d, m and number of enabled arms, of the slots that requests are of."""
-    kind, d, m, arms = layout.DOUBLY_ROBUST, 0, 0, 0
-    for i in range(slots.shape[0]):
-        integer = integers_of[slots[i]]
-        kind = min(kind, integer[layout.KIND])
-        d, m = max(d, integer[layout.FEATURES]), max(m, integer[layout.SIZE])
-        arms = max(arms, integer[layout.ENABLED])
-    return kind, d, m, arms
-
-
 @kernel("void(i8[::1])")
 def _announce(integer: Integers) -> None:
     """Have what a slot decides with brought near: with many domains each is far away when its turn comes."""
@@ -96,7 +84,7 @@ def decide_many(
     integers_of, floats_of: by slot (`layout`); count: see `group`; slots: (n,); features: (n, width), of which a
     domain with d features reads the first d; draws: (n,) in [0, 1).  Written: choice (n,), an index among the slot's
     enabled arms, -1 if there are none; propensities and scores (n, Kmax), the enabled arms in order, then zeros.
-    largest: the largest m (length of phi) of these slots.
+    largest: at least the largest m (length of phi) of these slots.
     """
     n = slots.shape[0]
     order, touched, ends = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.int64)

@@ -13,7 +13,7 @@ from . import layout
 from .address import address_of
 from .arrays import Arrays
 from .constant import Uniform
-from .deciding import decide_many, extent
+from .deciding import decide_many
 from .doubly_robust import DoublyRobust
 from .policy import Policy
 
@@ -43,6 +43,8 @@ class DecisionTable:
         self._integers = np.zeros((8, layout.INTEGERS), np.int64)
         self._floats = np.zeros((8, layout.FLOATS))
         self._count = np.zeros(8, np.int64)
+        self._filled = np.zeros(8, np.bool_)
+        self._most = (0, 0, 0)  # d, m and enabled arms, of any slot so far
         self._held: dict[int, tuple[Any, ...]] = {}
 
     def put(self, slot: int, state: Acts) -> bool:
@@ -71,13 +73,18 @@ class DecisionTable:
         else:
             integers[layout.KIND] = layout.EMPTY
             self._held.pop(slot, None)
+            self._filled[slot] = False
             return False
+        self._filled[slot] = True
+        d, m, arms = self._most
+        self._most = (max(d, acting.features), max(m, int(integers[layout.SIZE])), max(arms, len(places)))
         return True
 
     def drop(self, slot: int) -> None:
         """Empty a slot."""
         if self._held.pop(slot, None) is not None:
             self._integers[slot] = 0
+            self._filled[slot] = False
 
     def decide(
         self,
@@ -92,26 +99,27 @@ class DecisionTable:
 
         slots: (n,); features: (n, width), row i's first d are of its slot's domain; draws: (n,) uniform in [0, 1).
         Written: choice (n,), the index among the slot's enabled arms, -1 if it has none; propensities and scores
-        (n, Kmax), the enabled arms in order, then zeros.  ValueError: a slot that is empty, arrays that are too narrow.
+        (n, Kmax), the enabled arms in order, then zeros.  ValueError: a slot that is empty, arrays that are too narrow for
+        any slot so far.
         """
         if not len(slots):
             return
         if slots.min() < 0 or slots.max() >= len(self._integers):
             raise ValueError(f"slots from {slots.min()} to {slots.max()}; the table has {len(self._integers)}")
-        kind, d, m, arms = extent(self._integers, slots)
-        if kind == layout.EMPTY:
+        d, m, arms = self._most
+        if not self._filled[slots].all():
             raise ValueError("a request of an empty slot: put a state into it first")
         if features.shape[1] < d or min(propensities.shape[1], scores.shape[1]) < arms:
             raise ValueError(
                 f"features are {features.shape[1]} wide, propensities {propensities.shape[1]}, scores "
-                f"{scores.shape[1]}; these slots need {d} and {arms}"
+                f"{scores.shape[1]}; its slots need up to {d} and {arms}"
             )
         decide_many(self._integers, self._floats, self._count, slots, features, draws, choice, propensities, scores, m)
 
     def _make_room(self, slot: int) -> None:
         if slot >= len(self._integers):
             size = max(slot + 1, 2 * len(self._integers))
-            for name in ("_integers", "_floats", "_count"):
+            for name in ("_integers", "_floats", "_count", "_filled"):
                 old = getattr(self, name)
                 larger = np.zeros((size, *old.shape[1:]), old.dtype)
                 larger[: len(old)] = old

@@ -4,6 +4,8 @@ A deployment with many tenants declares the same for most of them: they share on
 small domain at little more than what it has learned, and what is read of it near.
 """
 
+from collections.abc import Callable
+from operator import attrgetter
 from typing import Any, Final
 from weakref import WeakValueDictionary
 
@@ -20,6 +22,10 @@ from stream_workers.evaluation import progressive
 
 #: Of the outcomes of a domain.
 COUNTED: Final = ("outcomes", "complete", "removed_arm", "costs")
+
+
+assert DomainSpec.__struct_fields__[:2] == ("tenant", "domain")
+_fields: Final[Callable[[DomainSpec], tuple[Any, ...]]] = attrgetter(*DomainSpec.__struct_fields__[2:])
 
 
 class Terms:
@@ -58,11 +64,3 @@ def terms_of(spec: DomainSpec) -> tuple[DomainSpec, Terms]:
     if terms is None:
         terms = _known[content] = Terms(spec)
     return DomainSpec(spec.tenant, spec.domain, *terms.fields), terms
-
-
-def _fields(spec: DomainSpec) -> tuple[Any, ...]:
-    return tuple(getattr(spec, name) for name in _AFTER_NAMES)
-
-
-_AFTER_NAMES: Final = DomainSpec.__struct_fields__[2:]
-assert DomainSpec.__struct_fields__[:2] == ("tenant", "domain")

@@ -110,7 +110,6 @@ def test_interpreted(monkeypatch):
     features = rng.normal(size=(90, WIDTH)).astype(np.float32)
     compiled = decided(decisions, slots, features, draws)
     monkeypatch.setattr(table, "decide_many", deciding.decide_many.py_func)
-    monkeypatch.setattr(table, "extent", deciding.extent.py_func)
     monkeypatch.setattr(deciding, "group", deciding.group.py_func)
     for one, two in zip(compiled, decided(decisions, slots, features, draws), strict=True):
         assert one.tobytes() == two.tobytes()
