@@ -99,8 +99,9 @@ class DecisionTable:
 
         slots: (n,); features: (n, width), row i's first d are of its slot's domain; draws: (n,) uniform in [0, 1).
         Written: choice (n,), the index among the slot's enabled arms, -1 if it has none; propensities and scores
-        (n, Kmax), the enabled arms in order, then zeros.  ValueError: a slot that is empty, arrays that are too narrow for
-        any slot so far.
+        (n, Kmax), the enabled arms in order, then zeros.
+
+        ValueError: a slot that is empty; arrays that are too narrow for any slot there has been.
         """
         if not len(slots):
             return
