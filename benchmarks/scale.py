@@ -135,7 +135,7 @@ async def measure(broker: RunningBroker, parts: Sequence[str], sizes: Sizes) -> 
 def main(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
     only: Annotated[list[str] | None, typer.Option(help=f"Parts: {', '.join(PARTS)}. May be repeated.")] = None,
-    records: Annotated[int, typer.Option(min=1_000, help="Of each throughput.")] = 400_000,
+    records: Annotated[int, typer.Option(min=1_000, help="Of each throughput.")] = 1_000_000,
     runs: Annotated[int, typer.Option(min=1, help="Of each throughput; the median counts.")] = 3,
     seconds: Annotated[float, typer.Option(min=1.0, help="Of a steady rate, and of being idle.")] = 60.0,
     tenants: Annotated[str, typer.Option(help="Numbers of tenants, separated by commas.")] = "10,1000,100000",
