@@ -1,13 +1,12 @@
 """Throughput of one group with 1, 2 and 4 workers."""
 
-import asyncio
 from typing import Any
 
-from benchmarks.attended import attended, watched
+from benchmarks.attended import attended
 from benchmarks.deployment import deployment
 from benchmarks.load import Load
 from benchmarks.progress import Appended
-from benchmarks.rate import rate
+from benchmarks.scaling.arriving import arriving
 from infra.kafka import RunningBroker
 from schemas import topics
 
@@ -15,7 +14,7 @@ from schemas import topics
 async def with_workers(broker: RunningBroker, load: Load, workers: int, records: int) -> dict[str, Any]:
     """Contexts to decisions by `workers` processes (learner and router) that own their partitions when contexts come.
 
-    Contexts are appended when all are ready, faster than they are decided; the clock starts when that is over.
+    The clock starts when the first context is appended.
     """
     async with deployment(broker.bootstrap_servers, load.partitions) as field:
         outcomes, decisions = field.topic(topics.OUTCOMES.name), field.topic(topics.DECISIONS.name)
@@ -26,9 +25,9 @@ async def with_workers(broker: RunningBroker, load: Load, workers: int, records:
             attended(field, ["learner,router"], workers) as started,
             Appended(field.bootstrap, decisions, field.partitions) as progress,
         ):
-            await asyncio.to_thread(field.fill, field.topic(topics.CONTEXTS.name), rows)
-            samples = await watched(started, progress, records)
-    found = rate(samples, records)
+            found = await arriving(
+                started, progress, records, lambda: field.fill(field.topic(topics.CONTEXTS.name), rows)
+            )
     return {
         "workers": workers,
         "records_per_second": round(found.per_second),
