@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -14,6 +15,11 @@ _numbers = itertools.count(1)
 # No test passes or fails by how long it takes: first calls compile, and machines are shared.
 settings.register_profile("croupier", deadline=None)
 settings.load_profile("croupier")
+
+
+def pytest_configure() -> None:
+    """Whoever runs the tests in the background has SIGINT ignored, and so would the programs that they interrupt."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

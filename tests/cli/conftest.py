@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import signal
 import sys
 
 import pytest
@@ -42,13 +41,7 @@ async def start_croupier(*arguments):
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
-        preexec_fn=_as_in_a_terminal,
     )
-
-
-def _as_in_a_terminal() -> None:
-    """Whoever runs the tests in the background has SIGINT ignored, and so would the command."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 class Deployment:
