@@ -25,7 +25,7 @@ def sources(monkeypatch):
             self.asked.append(f"docker {port}")
             return container.Container("127.0.0.1:1", None)
 
-        def jvm(self, data_dir, port, _progress):
+        def jvm(self, data_dir, port, _progress, _listeners):
             self.asked.append(f"local {data_dir} {port}")
             return RunningBroker("127.0.0.1:2", "local")
 
