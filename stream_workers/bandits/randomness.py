@@ -24,6 +24,18 @@ _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
 
 
+@kernel()
+def draw_of(seed: np.uint64, text: NDArray[np.uint8], begin: int, end: int) -> float:
+    """The draw of the id text[begin:end] under a salt.  seed: the salt's, see `seed_of`."""
+    h = seed
+    for i in range(begin, end):
+        h = (h ^ np.uint64(text[i])) * _PRIME
+    h = (h ^ (h >> np.uint64(30))) * _MIX_1
+    h = (h ^ (h >> np.uint64(27))) * _MIX_2
+    h = h ^ (h >> np.uint64(31))
+    return np.float64(h >> np.uint64(11)) * (1.0 / 9007199254740992.0)
+
+
 @kernel("void(u1[::1], i8[::1], u1[::1], f8[::1])")
 def hash_to_unit(
     text: NDArray[np.uint8], ends: NDArray[np.int64], salt: NDArray[np.uint8], out: NDArray[np.float64]
@@ -34,17 +46,10 @@ def hash_to_unit(
         seed = (seed ^ np.uint64(salt[i])) * _PRIME
     begin = 0
     for n in range(ends.shape[0]):
-        h = seed
-        for i in range(begin, ends[n]):
-            h = (h ^ np.uint64(text[i])) * _PRIME
+        out[n] = draw_of(seed, text, begin, ends[n])
         begin = ends[n]
-        h = (h ^ (h >> np.uint64(30))) * _MIX_1
-        h = (h ^ (h >> np.uint64(27))) * _MIX_2
-        h = h ^ (h >> np.uint64(31))
-        out[n] = np.float64(h >> np.uint64(11)) * (1.0 / 9007199254740992.0)
 
 
-@kernel("u8(u1[::1], i8, i8, i8)")
 def seed_of_names(names: NDArray[np.uint8], at: int, tenant: int, domain: int) -> np.uint64:
     """With which the hash of every id of a domain begins: that of its salt, tenant/domain, and of 0xFF.
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from schemas.events import MAX_EVENT_BYTES, Context
 
 from ..bandits.kernel import kernel
+from ..bandits.randomness import draw_of
 from ..columnar.memory import Bytes, copy_bytes, equal
 from ..columnar.messagepack import NIL, is_ascii, read_array, read_bytes, read_text
 from ..columnar.rows import FetchedRecords
@@ -25,9 +26,6 @@ OTHER, UNKNOWN_DOMAIN = -1, -2
 _TAG: Final = np.frombuffer(bytearray(str(Context.__struct_config__.tag).encode()), np.uint8)
 _ID_BYTES: Final = 128
 _EXPONENT: Final = np.uint32(0x7F800000)
-_PRIME: Final = np.uint64(0x100000001B3)
-_MIX_1: Final = np.uint64(0xBF58476D1CE4E5B9)
-_MIX_2: Final = np.uint64(0x94D049BB133111EB)
 
 
 @kernel(
@@ -101,13 +99,7 @@ def read_contexts(
             infinite |= (bits[found, j] & _EXPONENT) == _EXPONENT
         if infinite:
             continue
-        h = seeds[which]
-        for j in range(id_begin, id_begin + id_length):
-            h = (h ^ np.uint64(data[j])) * _PRIME
-        h = (h ^ (h >> np.uint64(30))) * _MIX_1
-        h = (h ^ (h >> np.uint64(27))) * _MIX_2
-        h = h ^ (h >> np.uint64(31))
-        draws[found] = np.float64(h >> np.uint64(11)) * (1.0 / 9007199254740992.0)
+        draws[found] = draw_of(seeds[which], data, id_begin, id_begin + id_length)
         verdicts[i] = which
         row[found], slot[found] = i, which
         id_at[found], id_size[found] = id_begin, id_length

@@ -4,7 +4,6 @@ What is exchanged are four classes that three methods of aiokafka's `Fetcher` us
 they are in the pinned version, with other names to see (tests/runtime/test_upstream.py holds their source).
 """
 
-import types
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -18,6 +17,7 @@ from ..columnar.checksum import crc32c
 from ..columnar.memory import Bytes
 from ..columnar.rows import FetchedRecords
 from .fetch_request import ColumnFetchRequest
+from .upstream import seeing
 
 _CODECS: Final[dict[int, Callable[[bytes], bytes]]] = {
     1: codec.gzip_decode,
@@ -31,9 +31,8 @@ class Fetched:
     """What a fetch brought of one partition, as it came; in the place of aiokafka's `MemoryRecords`."""
 
     def __init__(self, data: bytes | memoryview | None) -> None:
-        self.data = np.frombuffer(
-            bytearray(data or b""), np.uint8
-        )  # kernels are compiled for arrays that can be written
+        # A copy: kernels are compiled for arrays that can be written.
+        self.data = np.frombuffer(bytearray(data or b""), np.uint8)
         self.verdict, self.records, self.end = batches.measure(self.data)
 
     def has_next(self) -> bool:
@@ -118,22 +117,15 @@ def decompress(data: Bytes, where: str, *, check: bool) -> Bytes:
     return np.frombuffer(bytearray(b"".join(parts)), np.uint8)
 
 
-def _seeing(method: Any, **names: Any) -> Any:
-    """The same method, for whom some of its module's names mean something else."""
-    return types.FunctionType(
-        method.__code__, {**method.__globals__, **names}, method.__name__, method.__defaults__, method.__closure__
-    )
-
-
 class ColumnFetcher(upstream.Fetcher):
     """A fetcher whose `fetched_records` gives `FetchedRecords`."""
 
-    _proc_fetch_request = _seeing(
+    _proc_fetch_request = seeing(
         upstream.Fetcher._proc_fetch_request,
         MemoryRecords=Fetched, PartitionRecords=PartitionColumns, FetchResult=PartitionResult,
     )  # fmt: skip
-    _get_actions_per_node = _seeing(upstream.Fetcher._get_actions_per_node, FetchRequest=ColumnFetchRequest)
-    fetched_records = _seeing(upstream.Fetcher.fetched_records, FetchResult=PartitionResult)
+    _get_actions_per_node = seeing(upstream.Fetcher._get_actions_per_node, FetchRequest=ColumnFetchRequest)
+    fetched_records = seeing(upstream.Fetcher.fetched_records, FetchResult=PartitionResult)
 
 
 def give_columns(consumer: Any) -> None:

@@ -5,12 +5,13 @@ Here the pieces are collected and joined once; the bytes are the same.
 """
 
 import functools
-import types
 from typing import Any
 
 from aiokafka.producer import sender as upstream
 from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.protocol.types import Array, Bytes, Int32, Schema
+
+from .upstream import seeing
 
 
 def encoded(struct: Any) -> bytes:
@@ -47,21 +48,13 @@ class OncePutTogether(ProduceRequest):
 class Handler(upstream.SendProduceReqHandler):
     """Sends batches."""
 
-    create_request = types.FunctionType(
-        upstream.SendProduceReqHandler.create_request.__code__,
-        {**upstream.SendProduceReqHandler.create_request.__globals__, "ProduceRequest": OncePutTogether},
-        "create_request",
-    )
+    create_request = seeing(upstream.SendProduceReqHandler.create_request, ProduceRequest=OncePutTogether)
 
 
 class Sender(upstream.Sender):
     """aiokafka's sender with `Handler`."""
 
-    _send_produce_req = types.FunctionType(
-        upstream.Sender._send_produce_req.__code__,
-        {**upstream.Sender._send_produce_req.__globals__, "SendProduceReqHandler": Handler},
-        "_send_produce_req",
-    )
+    _send_produce_req = seeing(upstream.Sender._send_produce_req, SendProduceReqHandler=Handler)
 
 
 def put_together_once(producer: Any) -> None:
