@@ -50,6 +50,7 @@ def hash_to_unit(
         begin = ends[n]
 
 
+@kernel()
 def seed_of_names(names: NDArray[np.uint8], at: int, tenant: int, domain: int) -> np.uint64:
     """With which the hash of every id of a domain begins: that of its salt, tenant/domain, and of 0xFF.
 
