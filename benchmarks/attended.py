@@ -81,9 +81,12 @@ class Attended:
 
 @asynccontextmanager
 async def attended(
-    field: Deployment, arguments: Sequence[str], count: int = 1, *, ask: bool = True
+    field: Deployment, arguments: Sequence[str], count: int = 1, *, ask: bool = True, module: str = _MODULE
 ) -> AsyncIterator[list[Attended]]:
-    """`count` workers, started together.  ask: give them out when they own all partitions and have no lag."""
+    """`count` workers, started together.
+
+    ask: give them out when they own all partitions and have no lag.  module: what is run.
+    """
     with ExitStack() as opened:
         workers = []
         for _ in range(count):
@@ -91,7 +94,7 @@ async def attended(
             said = opened.enter_context(tempfile.TemporaryFile())
             contexts, decisions = field.topic(topics.CONTEXTS.name), field.topic(topics.DECISIONS.name)
             job = Job(field.bootstrap, field.prefix, contexts, decisions, field.partitions, directory)
-            process = opened.enter_context(running(_MODULE, job, tuple(arguments), said))
+            process = opened.enter_context(running(module, job, tuple(arguments), said))
             workers.append(Attended(process, Path(directory), said))
         if ask:
             await ready(workers, field.partitions)

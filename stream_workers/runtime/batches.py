@@ -1,22 +1,24 @@
 """Fetched record batches as the broker stores them, for readers that would rather not make an object of each record.
 
 aiokafka's consumer keeps doing what it is good at (leaders, retries, offsets out of range); only the unpacking of what
-it fetched is replaced, through the table in which its fetcher keeps results (private: see tests/runtime/test_upstream).
+it fetched is replaced, in the way of `fetching`.
 """
 
-from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.consumer import fetcher as upstream
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record.memory_records import MemoryRecords
+
+from .upstream import seeing, use_fetcher
 
 
 class Batches:
     """The record batches of one fetch, in order; stands in for aiokafka's `PartitionRecords`."""
 
-    def __init__(self, tp: TopicPartition, records: MemoryRecords, fetch_offset: int) -> None:
+    def __init__(self, tp: TopicPartition, records: MemoryRecords, aborted: Any, fetch_offset: int, *_: Any) -> None:
         self._tp = tp
         self._records = records
         #: Where the next fetch begins, also when compaction took the end of the last batch.
@@ -36,14 +38,10 @@ class Batches:
         raise StopIteration
 
 
-class _BatchResults(OrderedDict[TopicPartition, Any]):
-    """The fetcher's table of results, in which records stay in their batches."""
+class BatchFetcher(upstream.Fetcher):
+    """A fetcher whose `fetched_records` gives record batches."""
 
-    def __setitem__(self, tp: TopicPartition, result: Any) -> None:
-        unpacking = getattr(result, "_partition_records", None)
-        if unpacking is not None:  # an error has none
-            result._partition_records = Batches(tp, unpacking._records, unpacking.next_fetch_offset)
-        super().__setitem__(tp, result)
+    _proc_fetch_request = seeing(upstream.Fetcher._proc_fetch_request, PartitionRecords=Batches)
 
 
 def yield_batches(consumer: AIOKafkaConsumer) -> None:
@@ -51,4 +49,4 @@ def yield_batches(consumer: AIOKafkaConsumer) -> None:
 
     The first of a fetch may begin before the position asked for, and any may end after where one wants to stop.
     """
-    consumer._fetcher._records = _BatchResults()
+    use_fetcher(consumer, BatchFetcher)

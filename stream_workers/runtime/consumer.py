@@ -1,31 +1,39 @@
 """Faust's aiokafka driver, moving batches instead of records.
 
-Faust spends its time on per-message tasks.  Here one message stands for all records fetched of a topic, and the next
-fetch waits until they were applied; aiokafka goes on fetching in its own thread meanwhile, so batches grow under load
-by themselves.  What is overridden here are private methods of pinned versions: see `upstream`.
+Faust spends its time on per-message tasks: seven turns of the event loop lie between a fetch and an agent, for a batch
+as for a record.  So what was fetched is applied where it arrives, in the loop that fetched it, and Faust keeps what it
+is good at: subscription, assignment, rebalancing, commits, lifecycle.  The next fetch is under way meanwhile, so that
+batches grow under load by themselves.  What is overridden here are private methods of pinned versions: see `upstream`.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
+import contextlib
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any, Protocol
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
 from ..columnar.rows import FetchedRecords
+from .clients import stop_consumer
 from .fetching import give_columns
 
-_APPLY_TIMEOUT = 1.0
-_FETCH_WAIT_MS = 250
-_LOG_APPEND_TIME = 1
+_FETCH_SECONDS = 1.0
+_IDLE_SECONDS = 0.2
+#: The broker gathers the next fetch while so many are worked on; fewer are answered before it is asked.
+_MANY_RECORDS = 200
+#: So many turns of the loop it takes aiokafka to send a fetch after the last one was taken.
+_TURNS = 4
 
 
 class Runtime(Protocol):
     """What the consumer needs from the runtime."""
 
-    def fetchable(self, tps: Iterable[Any]) -> set[Any]:
+    def fetchable(self, tps: AbstractSet[Any]) -> set[Any]:
         """Those partitions whose records could be applied now."""
 
     def committable(self) -> dict[Any, int]:
@@ -37,8 +45,11 @@ class Runtime(Protocol):
     def committed(self) -> None:
         """The offsets of the last checkpoint are committed."""
 
-    def delivering(self) -> bool:
-        """Whether an agent is at work on a message, or waits until its output may go on."""
+    def urgent(self) -> Iterable[str]:
+        """Topics whose records somebody waits for, by their names on the broker."""
+
+    async def deliver(self, generation: int, fetched: Mapping[TopicPartition, FetchedRecords]) -> None:
+        """Apply what was fetched under a generation of the group; waits while too much output is in flight."""
 
 
 class _NoReadOffsets(dict[TP, int | None]):
@@ -54,19 +65,45 @@ class _NoReadOffsets(dict[TP, int | None]):
         pass
 
 
-class ConsumerThread(driver.AIOKafkaConsumerThread):
-    """Faust's consumer thread, with fetches that do not wait for long and bring columns."""
+class LoopConsumer(driver.AIOKafkaConsumerThread):
+    """Faust's consumer thread without a thread: aiokafka's consumer lives in the loop of its user.
+
+    A hop to another thread and back, and two threads that want the interpreter, cost a quiet moment more than all that
+    is done with its records.
+    """
+
+    def __init__(self, consumer: "BatchConsumer", *, loop: asyncio.AbstractEventLoop, beacon: Any) -> None:
+        super().__init__(consumer, loop=loop, thread_loop=loop, beacon=beacon)
+
+    async def start(self) -> None:
+        """Start the consumer."""
+        self._thread_started.set()
+        await self._default_start()
+
+    async def stop(self) -> None:
+        """Leave the group."""
+        if self._started.is_set() and not self._stopped.is_set():
+            self._stopped.set()
+            await self._shutdown_thread()
 
     async def on_start(self) -> None:
         """Once the consumer is there."""
         await super().on_start()
-        give_columns(self._consumer)
+        give_columns(self._consumer, self.consumer.runtime.urgent())
 
-    def _create_worker_consumer(self, transport: driver.Transport) -> AIOKafkaConsumer:
-        consumer = super()._create_worker_consumer(transport)
-        # Faust has 1.5 s: what a partition gets just after an assignment or a seek would wait for the fetch under way.
-        consumer._fetch_max_wait_ms = _FETCH_WAIT_MS
-        return consumer
+    async def on_thread_stop(self) -> None:
+        """Stop aiokafka's consumer."""
+        if self._consumer is not None:
+            await stop_consumer(self._consumer)
+
+    async def call_thread(self, fun: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Call a method of the consumer.  As in a thread, it goes on when who waits for it is cancelled."""
+        found = fun(*args, **kwargs)
+        return await asyncio.shield(found) if inspect.isawaitable(found) else found
+
+    async def getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:
+        """What was fetched of these partitions; waits for it no longer than the timeout, in seconds."""
+        return await self._fetch_records(self._ensure_consumer(), active_partitions, timeout=timeout)
 
 
 class BatchConsumer(driver.Consumer):
@@ -79,70 +116,40 @@ class BatchConsumer(driver.Consumer):
         self.runtime = self.transport.runtime
         self._read_offset = _NoReadOffsets()
         self.fetches = 0
-        self._under_way = 0
-        self._applied = asyncio.Event()
         self.wake = asyncio.Event()
 
-    def _new_consumer_thread(self) -> ConsumerThread:
-        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+    def _new_consumer_thread(self) -> LoopConsumer:
+        return LoopConsumer(self, loop=self.loop, beacon=self.beacon)
 
-    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
-        """One message per topic that has records; its value: (partition, records) for each partition."""
+    async def _drain_messages(self, fetcher: Any) -> None:
+        """Faust's loop over messages; here, over fetches."""
+        try:
+            while not (self._stopped.is_set() or fetcher._stopped.is_set()):
+                await self._fetch_and_apply()
+        except self.consumer_stopped_errors:
+            if not self.transport.app.should_stop:
+                raise
+
+    async def _fetch_and_apply(self) -> None:
         if not self.flow_active:
             await self.wait(self.can_resume_flow)
-        await self._all_applied()
         generation = self.app.consumer_generation_id
         active = self.runtime.fetchable(self._get_active_partitions())
         if not active:
             self.wake.clear()
-            await self._within(0.2, self.wake.wait())
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.wake.wait(), _IDLE_SECONDS)
             return
         self.fetches += 1
-        records = await self._getmany(active, timeout)
-        if not records or self.should_stop or not self.flow_active:
-            return  # what was fetched and not applied is found missing where it is applied, and sought back
-        by_topic: dict[str, list[tuple[int, FetchedRecords]]] = {}
-        for tp, batch in records.items():
-            if batch:
-                by_topic.setdefault(tp.topic, []).append((tp.partition, batch))
-        for topic, batches in by_topic.items():
-            if not self.flow_active or self.app.consumer_generation_id != generation:
-                return
-            partition, batch = batches[0]
-            last = batch[-1]
-            self._under_way += 1
-            yield TP(topic, partition), ConsumerMessage(
-                topic, partition, last.offset, last.timestamp / 1000, _LOG_APPEND_TIME,
-                (), None, batches, None, 0, 0, TP(topic, partition), generation_id=generation,
-            )  # fmt: skip
-
-    def batch_done(self) -> None:
-        """An agent is through with a message."""
-        self._under_way -= 1
-        if self._under_way <= 0:
-            self._under_way = 0
-            self._applied.set()
-
-    async def _all_applied(self) -> None:
-        while self._under_way > 0:
-            self._applied.clear()
-            if not await self._within(_APPLY_TIMEOUT, self._applied.wait()) and not self.runtime.delivering():
-                # Faust clears its queues, or passes over messages, around a rebalance.  What was in them is found
-                # missing where records are applied; waiting for it would be waiting for ever.
-                self._under_way = 0
-
-    @staticmethod
-    async def _within(seconds: float, waiting: Coroutine[Any, Any, Any]) -> bool:
-        try:
-            await asyncio.wait_for(waiting, seconds)
-        except TimeoutError:
-            return False
-        return True
-
-    def forget_under_way(self) -> None:
-        """After a rebalance: what was queued is gone."""
-        self._under_way = 0
-        self._applied.set()
+        records = await self._thread.getmany(active, _FETCH_SECONDS)
+        if not records:
+            return
+        # What was fetched and is not applied is found missing where it is applied, and sought back.
+        if sum(map(len, records.values())) > _MANY_RECORDS:
+            for _ in range(_TURNS):  # let the next fetch be asked for before this one is worked on
+                await asyncio.sleep(0)
+        if not self.should_stop and self.flow_active and self.app.consumer_generation_id == generation:
+            await self.runtime.deliver(generation, records)
 
     # Acks mean nothing here: the applied positions do (partitions.Ledger).
 
@@ -187,7 +194,6 @@ class BatchConsumer(driver.Consumer):
         """What a log line about a standstill should say."""
         return {
             "fetches": self.fetches,
-            "under_way": self._under_way,
             "flow_active": self.flow_active,
             "active": len(self._active_partitions or ()),
             "assigned": len(self.assignment()),

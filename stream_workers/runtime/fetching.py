@@ -4,8 +4,10 @@ What is exchanged are four classes that three methods of aiokafka's `Fetcher` us
 they are in the pinned version, with other names to see (tests/runtime/test_upstream.py holds their source).
 """
 
-from collections.abc import Callable
-from typing import Any, Final
+import math
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from aiokafka import TopicPartition, codec
@@ -17,7 +19,14 @@ from ..columnar.checksum import crc32c
 from ..columnar.memory import Bytes
 from ..columnar.rows import FetchedRecords
 from .fetch_request import ColumnFetchRequest
-from .upstream import seeing
+from .upstream import seeing, use_fetcher
+
+#: The broker answers a fetch that finds nothing after so long.  Faust has 1.5 s: what a partition gets just after an
+#: assignment or a seek would wait for the fetch under way.
+FETCH_WAIT_MS: Final = 250
+#: So long nobody asks again for topics that had little.
+REST_SECONDS: Final = 0.04
+_LITTLE_BYTES: Final = 64 * 1024
 
 _CODECS: Final[dict[int, Callable[[bytes], bytes]]] = {
     1: codec.gzip_decode,
@@ -57,6 +66,10 @@ class PartitionColumns:
         self._fetched = fetched
         self._check_crcs = check_crcs
         self.next_fetch_offset = fetch_offset
+
+    def size_in_bytes(self) -> int:
+        """Bytes fetched."""
+        return self._fetched.size_in_bytes()
 
     def take(self) -> FetchedRecords:
         """All records.  CorruptRecordException when the bytes are not what the broker was given."""
@@ -117,18 +130,75 @@ def decompress(data: Bytes, where: str, *, check: bool) -> Bytes:
     return np.frombuffer(bytearray(b"".join(parts)), np.uint8)
 
 
-class ColumnFetcher(upstream.Fetcher):
-    """A fetcher whose `fetched_records` gives `FetchedRecords`."""
+class _Asked(NamedTuple):
+    """Some partitions of an assignment, in the shape in which aiokafka's fetcher looks at one."""
 
-    _proc_fetch_request = seeing(
+    tps: Sequence[TopicPartition]
+    state_value: Callable[[TopicPartition], Any]
+
+
+class ColumnFetcher(upstream.Fetcher):
+    """A fetcher whose `fetched_records` gives `FetchedRecords`.
+
+    Every fetch costs the broker and the worker the same, however little it brings.  So while there is traffic, but so
+    little that one fetch takes it all, the topics that nobody waits for are asked for only every few milliseconds.
+    """
+
+    urgent: frozenset[str] = frozenset()
+    _rest_until = 0.0
+
+    _process = seeing(
         upstream.Fetcher._proc_fetch_request,
         MemoryRecords=Fetched, PartitionRecords=PartitionColumns, FetchResult=PartitionResult,
     )  # fmt: skip
-    _get_actions_per_node = seeing(upstream.Fetcher._get_actions_per_node, FetchRequest=ColumnFetchRequest)
-    fetched_records = seeing(upstream.Fetcher.fetched_records, FetchResult=PartitionResult)
+    _drain = seeing(upstream.Fetcher.fetched_records, FetchResult=PartitionResult)
+    _choose = seeing(upstream.Fetcher._get_actions_per_node, FetchRequest=ColumnFetchRequest)
+
+    async def _proc_fetch_request(self, assignment: Any, node_id: int, request: Any) -> bool:
+        brought: bool = await self._process(assignment, node_id, request)
+        if self.urgent and any(topic not in self.urgent for topic, _ in request.topics):
+            sizes = [each.size_in_bytes() for tp, each in self._waiting() if tp.topic not in self.urgent]
+            if sizes and sum(sizes) <= _LITTLE_BYTES:
+                self._rest_until = time.monotonic() + REST_SECONDS
+        return brought
+
+    async def fetched_records(
+        self, partitions: Iterable[TopicPartition], timeout: float = 0, max_records: int | None = None
+    ) -> Any:
+        """What was fetched of these partitions; waits for it no longer than the timeout, in seconds."""
+        found = await self._drain(partitions)
+        if found or not timeout:
+            return found
+        waiter = self._create_fetch_waiter()
+        late = self._loop.call_later(timeout, self._notify, waiter)
+        try:
+            await waiter
+        finally:
+            late.cancel()
+            waiter.cancel()
+        return {} if self._closed else await self._drain(partitions)
+
+    def _waiting(self) -> list[tuple[TopicPartition, PartitionColumns]]:
+        return [
+            (tp, result._partition_records)
+            for tp, result in self._records.items()
+            if isinstance(result, PartitionResult) and result._partition_records is not None
+        ]
+
+    def _get_actions_per_node(self, assignment: Any) -> Any:
+        tps = assignment.tps
+        self._fetch_max_wait_ms = FETCH_WAIT_MS
+        if self.urgent and (left := self._rest_until - time.monotonic()) > 0:
+            some = [tp for tp in tps if tp.topic in self.urgent or not assignment.state_value(tp).has_valid_position]
+            if some:
+                tps, self._fetch_max_wait_ms = some, math.ceil(left * 1000.0)
+        return self._choose(_Asked(tps, assignment.state_value))
 
 
-def give_columns(consumer: Any) -> None:
-    """Let a consumer that was just started give `FetchedRecords` for each partition."""
-    assert type(consumer._fetcher) is upstream.Fetcher
-    consumer._fetcher.__class__ = ColumnFetcher
+def give_columns(consumer: Any, urgent: Iterable[str] = ()) -> None:
+    """Let a consumer that was just started give `FetchedRecords` for each partition.
+
+    urgent: the topics whose records somebody waits for.
+    """
+    use_fetcher(consumer, ColumnFetcher)
+    consumer._fetcher.urgent = frozenset(urgent)

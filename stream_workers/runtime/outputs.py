@@ -14,6 +14,7 @@ from aiokafka import AIOKafkaProducer
 
 from ..columnar.rows import FetchedRecord, FetchedRecords, Rows
 from .output_batch import OutputBatch
+from .sending import handed_over
 
 #: Beyond this many bytes waiting or unacknowledged, no further batch is applied.
 DEFAULT_IN_FLIGHT_BYTES = 32 * 1024 * 1024
@@ -96,7 +97,9 @@ class Outputs:
         """Let what was appended leave."""
         for writer in self._writers.values():
             self._gather(writer)
-            if (writer.batch is not None or writer.closed) and (writer.pump is None or writer.pump.done()):
+            if (writer.batch is None and not writer.closed) or (writer.pump is not None and not writer.pump.done()):
+                continue
+            if writer.closed or not self._hand_over(writer):
                 writer.pump = asyncio.ensure_future(self._run(writer))
 
     async def room(self) -> None:
@@ -123,6 +126,17 @@ class Outputs:
         assert batch is not None
         self._bytes += batch.size()
         writer.closed.append(batch)
+
+    def _hand_over(self, writer: _Writer) -> bool:
+        """Let the open batch leave at once, if the one before it has left."""
+        self._close(writer)
+        batch = writer.closed[0]
+        future = handed_over(self._producer, batch, writer.topic, writer.partition)
+        if future is None:
+            return False
+        writer.closed.popleft()
+        future.add_done_callback(self._on_done(writer, batch.size()))
+        return True
 
     async def _run(self, writer: _Writer) -> None:
         try:

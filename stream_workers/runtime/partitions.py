@@ -5,7 +5,8 @@ read positions is believed.  A batch is checked here, where it is applied: recor
 that starts too late is refused and the partition sought back.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -77,11 +78,13 @@ class Ledger:
         self._flowing = flowing
         self.owned: dict[int, OwnedPartition] = {}
         self._holes: dict[tuple[str, int], tuple[int, int]] = {}
+        self._all_open: set[Any] = set()  # what `fetchable` was asked, when all of it was open: so it stays
 
     def forget(self) -> None:
         """Nothing is owned any more."""
         self.owned = {}
         self._holes = {}
+        self._all_open = set()
 
     def own(self, partition: OwnedPartition) -> None:
         """The partition is recovered and may be applied to."""
@@ -141,16 +144,22 @@ class Ledger:
     def disown(self, number: int) -> None:
         """Nothing more is applied to a partition until it is owned again."""
         self.owned.pop(number, None)
+        self._all_open = set()
 
-    def fetchable(self, tps: Iterable[Any], short: Mapping[str, str]) -> set[Any]:
+    def fetchable(self, tps: AbstractSet[Any], short: Mapping[str, str]) -> set[Any]:
         """Those partitions whose records could be applied now.  short: full topic name -> name in the table."""
-        return {
+        if tps == self._all_open:
+            return self._all_open
+        found = {
             tp
             for tp in tps
             if (partition := self.owned.get(tp.partition)) is not None
             and (topic := short.get(tp.topic)) is not None
             and partition.open_for(topic)
         }
+        if len(found) == len(tps):
+            self._all_open = found
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,6 +87,7 @@ class Stage:
     sources: tuple[str, ...]  # topics, by their names in schemas.topics
     make: Callable[[Workspace], Processor]
     changelog: str | None = None  # topic of its state; None: it keeps none
+    urgent: bool = False  # somebody waits for what comes of its records
     waits_for: tuple[str, ...] = ()  # stages that must first reach what was in their sources at assignment
     #: What its state's bytes mean.  Raise it when a release before this one could not go on from them, or, where the
     #: state is a function of the sources (`rebuilds`), when the same records now lead to other bytes.

@@ -1,5 +1,9 @@
 """Requests put together once are the requests that aiokafka would send."""
 
+import gc
+import weakref
+
+import numpy as np
 import pytest
 from aiokafka.protocol.produce import ProduceRequest
 from hypothesis import given
@@ -23,4 +27,20 @@ def test_the_bytes_are_the_same(version, topics):
     views = [(name, [(number, memoryview(data)) for number, data in parts]) for name, parts in topics]
     ours = OncePutTogether(topics=views, **arguments).prepare(versions)
     assert ours.encode() == theirs.encode()
-    assert type(ours) is type(theirs)
+    assert isinstance(ours, type(theirs))
+
+
+def test_a_request_that_was_sent_keeps_no_records():
+    """Nothing of a request is left when it is done with, without the garbage collector, which comes seldom."""
+    records = np.zeros(100, np.uint8)
+    alive = weakref.ref(records)
+    gc.disable()
+    try:
+        request = OncePutTogether(
+            transactional_id=None, required_acks=-1, timeout=1, topics=[("decisions", [(0, records.data)])]
+        )
+        request.prepare({0: (3, 7)}).encode()
+        del request, records
+        assert alive() is None
+    finally:
+        gc.enable()

@@ -52,6 +52,15 @@ RELIED_UPON = {
     "aiokafka.protocol.fetch:FetchRequest": "ef21d383f1372a25",
     "aiokafka.conn:AIOKafkaConnection._handle_frame": "46a7d9b8cf7ca222",
     "aiokafka.consumer.fetcher:FetchResult": "d7db13f06de8248c",
+    "faust.transport.consumer:Fetcher": "c922e4ab78d9e296",
+    "faust.transport.drivers.aiokafka:AIOKafkaConsumerThread.on_thread_stop": "8dfc004e258b6c25",
+    "faust.transport.drivers.aiokafka:AIOKafkaConsumerThread.getmany": "26fc5fc9f3b667e1",
+    "mode.threads:ServiceThread.start": "f11841038a033a05",
+    "mode.threads:ServiceThread.stop": "32d026539c3665b2",
+    "mode.threads:ServiceThread._shutdown_thread": "d7377862e73421a2",
+    "mode.threads:QueueServiceThread.call_thread": "479edda75b54734b",
+    "aiokafka.producer.message_accumulator:MessageAccumulator._append_batch": "4762abfc42cbaa15",
+    "aiokafka.consumer.fetcher:Fetcher._fetch_requests_routine": "2a8ec5932644c9b0",
 }
 
 
