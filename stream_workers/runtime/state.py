@@ -33,6 +33,9 @@ class CheckpointedState:
     def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Every key that starts with `prefix`, in order of key."""
         written = {k: v for k, v in {**self._leaving, **self._dirty}.items() if k.startswith(prefix)}
+        if not written:  # as after a recovery, when all there is may be read: merging would take as long as reading
+            yield from self._store.scan(prefix)
+            return
         stored = ((k, v) for k, v in self._store.scan(prefix) if k not in written)
         fresh = ((k, v) for k, v in sorted(written.items(), key=lambda item: item[0]) if v is not None)
         yield from heapq.merge(stored, fresh)

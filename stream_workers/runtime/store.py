@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
-from rocksdict import AccessType, BlockBasedOptions, Cache, Options, Rdict, WriteBatch, WriteOptions
+from rocksdict import AccessType, BlockBasedOptions, Cache, Options, Rdict, ReadOptions, WriteBatch, WriteOptions
 
 from schemas.errors import CroupierError
 
@@ -16,6 +16,7 @@ _META: Final = b"\x00meta"
 #: RocksDB's default would be a cache of 2 GiB for every partition under Faust; all partitions here share this one.
 _BLOCK_CACHE_BYTES: Final = 64 * 1024 * 1024
 _WRITE_BUFFER_BYTES: Final = 8 * 1024 * 1024
+_READ_AHEAD_BYTES: Final = 4 * 1024 * 1024
 _cache = Cache(_BLOCK_CACHE_BYTES)
 _unlogged = WriteOptions()
 _unlogged.disable_wal = True
@@ -86,14 +87,12 @@ class PartitionStore:
 
     def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Every key that starts with `prefix`, in order."""
-        key = prefix
+        item = (prefix, b"")
         try:
-            for key, value in self._db.items(from_key=prefix):
-                if not key.startswith(prefix):
-                    return
-                if key != _META:
-                    yield key, value
-            self._check_end(key)
+            for item in self._db.items(from_key=prefix, read_opt=_scanning(prefix)):
+                if item[0] != _META:
+                    yield item
+            self._check_end(item[0])
         except Exception as error:
             raise self._damage(error) from error
 
@@ -160,6 +159,16 @@ def _refuse_lost_files(path: Path) -> None:
     db.close()
     if lost := present - named:
         raise TableDamagedError(f"{path} has files that its manifest does not name: {', '.join(sorted(lost))}")
+
+
+def _scanning(prefix: bytes) -> ReadOptions:
+    """For reading what begins with a prefix: as much at a time, and nothing is kept that will not be read again."""
+    options = ReadOptions()
+    options.set_readahead_size(_READ_AHEAD_BYTES)
+    options.fill_cache(False)
+    if head := prefix.rstrip(b"\xff"):
+        options.set_iterate_upper_bound(head[:-1] + bytes([head[-1] + 1]))
+    return options
 
 
 def _batch(entries: Iterable[tuple[bytes, bytes | None]], meta: Meta) -> WriteBatch:
