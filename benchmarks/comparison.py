@@ -4,6 +4,8 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import psutil
+
 from benchmarks.deployment import deployment
 from benchmarks.load import Load
 from benchmarks.machine import described, now
@@ -22,9 +24,20 @@ async def one(broker: RunningBroker, program: Program, load: Load, records: int)
     """Measure a program once, on topics of its own.  records: of which slow programs get a part."""
     async with deployment(broker.bootstrap_servers, load.partitions) as field:
         prepared = await prepare(program, field, load, share_of(program, records))
+        before = _broker_seconds(broker)
         samples = await measure(program, field, prepared)
+        spent = None if before is None else (_broker_seconds(broker) or 0.0) - before
     steps = program.writes == "state" and program.reads == "outcomes"
-    return rate(samples, prepared.total, stepwise=steps)
+    found = rate(samples, prepared.total, stepwise=steps)
+    return found if spent is None else found._replace(broker_microseconds=spent / prepared.total * 1e6)
+
+
+def _broker_seconds(broker: RunningBroker) -> float | None:
+    """Processor time of the broker until now, if it is a process of this machine that we know."""
+    if broker.pid is None:
+        return None
+    times = psutil.Process(broker.pid).cpu_times()
+    return float(times.user + times.system)
 
 
 def share_of(program: Program, records: int) -> int:
@@ -76,5 +89,11 @@ def _detail(program: Program, load: Load, records: int, rates: Sequence[Rate]) -
         "record_bytes": round(statistics.mean(len(row.value) for row in make(_WEIGHED))),
         "records_per_second": [round(each.per_second) for each in rates],
         "cpu_microseconds_per_record": round(statistics.median(each.cpu_microseconds for each in rates), 2),
+        "broker_microseconds_per_record": _median([each.broker_microseconds for each in rates]),
         "resident_megabytes": round(max(each.resident_bytes for each in rates) / 1e6),
     }
+
+
+def _median(found: Sequence[float | None]) -> float | None:
+    known = [each for each in found if each is not None]
+    return round(statistics.median(known), 2) if known else None

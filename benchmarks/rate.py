@@ -26,6 +26,7 @@ class Rate(NamedTuple):
     cpu_microseconds: float  # of the process, per record
     resident_bytes: int  # the most that was seen
     records: int  # between the two samples
+    broker_microseconds: float | None = None  # of a broker on this machine, per record, from start to end
 
 
 def rate(samples: Sequence[Sample], total: int, *, stepwise: bool = False, warm_up: float = WARM_UP) -> Rate:

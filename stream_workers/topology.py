@@ -11,7 +11,6 @@ from typing import Literal, cast
 from schemas import topics
 from schemas.joining import EARLY_MS, REMEMBER_MS
 
-from .analytics.processor import AnalyticsProcessor
 from .joining.processor import JoinerProcessor
 from .learning.processor import LearnerProcessor
 from .routing.processor import RouterProcessor
@@ -45,6 +44,7 @@ def worker_stages(*, early_ms: int = EARLY_MS, remember_ms: int = REMEMBER_MS) -
 
 def analytics_stages() -> list[Stage]:
     """Outcomes to KPIs."""
+    from .analytics.processor import AnalyticsProcessor  # what it needs is in no other worker's memory
 
     def analytics(work: Workspace) -> AnalyticsProcessor:
         return AnalyticsProcessor(work.partition, work.state, work.emit, work.dead)

@@ -1,5 +1,6 @@
 """Brings a partition's local tables to what the changelog says, and claims the partition."""
 
+import asyncio
 import contextlib
 import shutil
 import time
@@ -15,7 +16,7 @@ from schemas.errors import CroupierError
 from .changelog import next_era
 from .checkpoint import Checkpointer
 from .loading import Loading
-from .memory import give_back
+from .memory import give_back, put_compiler_away
 from .partitions import OwnedPartition, OwnedStage
 from .progress import Progress
 from .reader import LogReader
@@ -23,7 +24,7 @@ from .stage import Stage, Workspace
 from .state import CheckpointedState
 from .stop_points import Reached, pass_by
 from .store import PartitionStore
-from .threads import in_thread
+from .threads import finished, in_thread
 
 log = structlog.get_logger(__name__)
 
@@ -32,6 +33,9 @@ log = structlog.get_logger(__name__)
 MAX_TABLE_AGE_SECONDS = 12 * 3600
 
 _PROBE_BYTES = 1024 * 1024
+
+#: So many partitions are claimed and indexed at a time.
+_AT_ONCE = 2
 
 #: Committed offset of a source partition, or None.
 Committed = Callable[[TopicPartition], Awaitable[int | None]]
@@ -137,32 +141,57 @@ class Recovery:
             return None
         start = await self._start_positions(numbers)
         ends = await self._reader.ends([self._tp(t, n) for s in self._stages for t in s.sources for n in numbers])
-        partitions: list[OwnedPartition] = []
-        for n in numbers:
-            if not still_ours():
-                return None
-            owned: dict[str, OwnedStage] = {}
-            for stage in self._stages:
-                work = self._workspace(stage, n, owned)
-                one = OwnedStage(
-                    stage,
-                    processor=None,  # type: ignore[arg-type]  # made below, on recovered state
-                    positions={topic: start[topic, n] for topic in stage.sources},
-                    barrier={topic: ends[self._tp(topic, n)] for topic in stage.sources},
-                )
-                if stage.changelog is not None:
-                    await self._take_over(one, n, generation, stores[stage.name, n])
-                    assert one.state is not None
-                    work = replace(work, state=one.state)
-                await self._check_positions(one, n, ends)
-                # Some index all their state: seconds, in which the event loop must turn or the lease is lost.
-                one.processor = await in_thread(stage.make, work)
-                owned[stage.name] = one
-                self.progress.steps += 1
-            by_topic = {topic: one for one in owned.values() for topic in one.stage.sources}
-            partitions.append(OwnedPartition(n, generation, owned, by_topic))
+        turn = asyncio.Semaphore(_AT_ONCE)
+
+        async def owned(number: int) -> OwnedPartition | None:
+            async with turn:
+                return await self._own(number, generation, stores, start, ends) if still_ours() else None
+
+        # One partition's index is built while another waits for the broker.
+        tasks = [asyncio.ensure_future(owned(number)) for number in numbers]
+        try:
+            found = await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await finished(tasks)
+        partitions = [partition for partition in found if partition is not None]
+        if len(partitions) < len(numbers):
+            return None
+        await in_thread(give_back)
+        await in_thread(put_compiler_away)
         self._reached("recovery-made")
         return partitions
+
+    async def _own(
+        self,
+        number: int,
+        generation: int,
+        stores: Mapping[tuple[str, int], PartitionStore],
+        start: Mapping[tuple[str, int], int],
+        ends: Mapping[TopicPartition, int],
+    ) -> OwnedPartition:
+        """Claim a partition's state, stage by stage, and make the processors."""
+        owned: dict[str, OwnedStage] = {}
+        for stage in self._stages:
+            work = self._workspace(stage, number, owned)
+            one = OwnedStage(
+                stage,
+                processor=None,  # type: ignore[arg-type]  # made below, on recovered state
+                positions={topic: start[topic, number] for topic in stage.sources},
+                barrier={topic: ends[self._tp(topic, number)] for topic in stage.sources},
+            )
+            if stage.changelog is not None:
+                await self._take_over(one, number, generation, stores[stage.name, number])
+                assert one.state is not None
+                work = replace(work, state=one.state)
+            await self._check_positions(one, number, ends)
+            # Some index all their state: seconds, in which the event loop must turn or the lease is lost.
+            one.processor = await in_thread(stage.make, work)
+            owned[stage.name] = one
+            self.progress.steps += 1
+        by_topic = {topic: one for one in owned.values() for topic in one.stage.sources}
+        return OwnedPartition(number, generation, owned, by_topic)
 
     async def _check_positions(self, one: OwnedStage, number: int, ends: Mapping[TopicPartition, int]) -> None:
         """A source that ends before what was applied is another log: its records would be taken for known ones."""
