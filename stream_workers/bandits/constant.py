@@ -66,7 +66,7 @@ class Uniform:
         self,
         features: NDArray[np.float32],
         eligible: NDArray[np.bool_],
-        prices: NDArray[np.float64],
+        costs: NDArray[np.float64],
         lambda_: float,
     ) -> tuple[NDArray[np.float64], None]:
         """Probabilities (n, K); it estimates nothing and knows no budget."""

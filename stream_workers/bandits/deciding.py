@@ -131,11 +131,11 @@ def decide_many(
                     price = lambda_ * prices[a]
                     judge_arm(
                         P[a], theta[a], correction[a], age[a], real[layout.FORGETTING], real[layout.RIDGE],
-                        real[layout.BONUS], price, columns, norms, rows, weights, variances, estimate, column,
+                        real[layout.BONUS], columns, norms, rows, weights, variances, estimate, column,
                     )  # fmt: skip
                     for r in range(rows):
                         net[r, e] = estimate[r] - price
-                        index[r, e] = column[r]
+                        index[r, e] = column[r] - price
             else:
                 acted = matrix(integer[layout.ACTED], K, 3)
                 for e in range(enabled):

@@ -82,11 +82,11 @@ _PARAMS = "f8, f8, f8, f8, f8"  # minimum, forgetting, ridge, bonus, gamma
 _SHARED = "f8[::1], i8[::1], f8[:,:,::1], f8, f8"  # m2, seen, shared, correction_ridge, clip
 
 
-@kernel(f"void(f4[:,::1], b1[:,::1], f8[::1], f8, {_MAP}, {_MODEL}, {_PARAMS}, f8[:,::1], f8[:,::1])")
+@kernel(f"void(f4[:,::1], b1[:,::1], f8[:,::1], f8, {_MAP}, {_MODEL}, {_PARAMS}, f8[:,::1], f8[:,::1])")
 def distribute(
     features: NDArray[np.float32],
     eligible: NDArray[np.bool_],
-    prices: Array,
+    costs: Array,
     lambda_: float,
     mean: Array,
     scale: Array,
@@ -125,19 +125,19 @@ def distribute(
         expand_block(features, order[start:], rows, mean, scale, slots, signs, factor, columns, norms)
         for a in range(K):
             judge_arm(
-                P[a], theta[a], correction[a], age[a], forgetting, ridge, bonus, lambda_ * prices[a],
+                P[a], theta[a], correction[a], age[a], forgetting, ridge, bonus,
                 columns, norms, rows, weights, variances, estimate, column,
             )  # fmt: skip
             for r in range(rows):
                 estimates[start + r, a] = estimate[r]
-                index[r, a] = column[r]
+                index[r, a] = column[r] - lambda_ * costs[start + r, a]
         for r in range(rows):
             inverse_gap(index[r], eligible[start + r], sharpness, minimum, probabilities[start + r])
 
 
 @kernel(
-    f"void(f4[:,::1], b1[:,::1], i8[::1], f8[::1], f8[::1], f8[::1], f8[::1], {_MAP}, {_MODEL}, {_PARAMS}, {_SHARED}, "
-    "f8[:,::1], f8[:,::1])",
+    f"void(f4[:,::1], b1[:,::1], i8[::1], f8[::1], f8[::1], f8[:,::1], f8[::1], {_MAP}, {_MODEL}, {_PARAMS}, "
+    f"{_SHARED}, f8[:,::1], f8[:,::1])",
 )
 def learn(
     features: NDArray[np.float32],
@@ -145,7 +145,7 @@ def learn(
     chosen: NDArray[np.int64],
     propensity: Array,
     reward: Array,
-    prices: Array,
+    costs: Array,
     lambdas: Array,
     mean: Array,
     scale: Array,
@@ -180,7 +180,7 @@ def learn(
         expand(features[i], mean, scale, slots, signs, factor, phi)
         _judge(phi, P, theta, correction, age, forgetting, ridge, bonus, scratch, estimates[i], index)
         for a in range(K):
-            index[a] -= lambdas[i] * prices[a]
+            index[a] -= lambdas[i] * costs[i, a]
         inverse_gap(index, eligible[i], gamma * math.sqrt(counters[1]), minimum, probabilities[i])
 
         c = chosen[i]
@@ -318,12 +318,12 @@ class DoublyRobust:
         self,
         features: NDArray[np.float32],
         eligible: NDArray[np.bool_],
-        prices: Array,
+        costs: Array,
         lambda_: float,
     ) -> tuple[Array, Array]:
         """See `Policy`."""
         probabilities, estimates = np.empty(eligible.shape), np.empty(eligible.shape)
-        arguments: tuple[Any, ...] = (features, eligible, prices, lambda_, *self._arguments(), probabilities, estimates)
+        arguments: tuple[Any, ...] = (features, eligible, costs, lambda_, *self._arguments(), probabilities, estimates)
         distribute(*arguments)
         return probabilities, estimates
 

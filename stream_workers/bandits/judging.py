@@ -61,7 +61,6 @@ def judge_arm(
     forgetting: float,
     ridge: float,
     bonus: float,
-    price: float,
     columns: Array,
     norms: Array,
     rows: int,
@@ -70,7 +69,7 @@ def judge_arm(
     estimate: Array,
     index: Array,
 ) -> None:
-    """Write one arm's estimate (BLOCK,) and index (BLOCK,): plus bonus times the deviation, less price (in reward).
+    """Write one arm's estimate (BLOCK,) and index (BLOCK,): plus bonus times the deviation.
 
     An arm that has slept has the deviation it would have, had forgetting been done (see `ridge.forget`).
     """
@@ -83,4 +82,4 @@ def judge_arm(
         variance = max(variances[r], 0.0)
         if slept > 1.0:
             variance = min(variance * slept, max(variance, wind_up * norms[r]))
-        index[r] = estimate[r] + bonus * math.sqrt(variance) - price
+        index[r] = estimate[r] + bonus * math.sqrt(variance)

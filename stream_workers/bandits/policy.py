@@ -29,7 +29,7 @@ class Batch(NamedTuple):
     chosen: NDArray[np.int64]  # (n,) index of the arm that acted; eligible
     propensity: NDArray[np.float64]  # (n,) the logged probability of that arm
     reward: NDArray[np.float64]  # (n,) in [0, 1]
-    prices: NDArray[np.float64]  # (K,)
+    costs: NDArray[np.float64]  # (n, K) what each arm was expected to cost, USD
     lambdas: NDArray[np.float64]  # (n,) the budget's multiplier before each outcome, reward per unit of price
 
 
@@ -49,12 +49,13 @@ class Policy(Protocol):
         self,
         features: NDArray[np.float32],
         eligible: NDArray[np.bool_],
-        prices: NDArray[np.float64],
+        costs: NDArray[np.float64],
         lambda_: float,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
         """Probabilities (n, K), 0 where not eligible, and estimates of reward (n, K), None if the policy has none.
 
-        It prefers the arm with the highest estimate less lambda_ times price.  Rows without an eligible arm are 0.
+        costs: (n, K) what each arm is expected to cost, USD.  It prefers the arm with the highest estimate less
+        lambda_ times cost.  Rows without an eligible arm are 0.
         """
 
     def update(self, batch: Batch) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:

@@ -172,14 +172,18 @@ class DomainState:
         if eligible is not None:
             allowed &= eligible
         rows = np.require(features, np.float32, ["C", "W"])
-        prices, lambda_ = self._terms.prices, self._lambda[0]
-        probabilities, estimates = self.champion.distribution(rows, allowed, prices, lambda_)
+        costs, lambda_ = self._costs(n), self._lambda[0]
+        probabilities, estimates = self.champion.distribution(rows, allowed, costs, lambda_)
         if estimates is None:
             estimates = np.broadcast_to(self._evaluation.arm_means(), (n, K))
         propensities = probabilities.astype(np.float32)
         arm = np.empty(n, np.int64)
         sample(propensities, np.require(draws, np.float64, ["C", "W"]), arm)
-        return Choices(arm, propensities, (estimates - lambda_ * prices).astype(np.float32))
+        return Choices(arm, propensities, (estimates - lambda_ * costs).astype(np.float32))
+
+    def _costs(self, n: int) -> NDArray[np.float64]:
+        """What each arm is expected to cost, for n requests: (n, K) USD."""
+        return np.tile(self._terms.prices, (n, 1))
 
     def learn(self, outcomes: Sequence[Outcome]) -> None:
         """Learn outcomes in log order; each must have passed `check`.
@@ -201,7 +205,9 @@ class DomainState:
             lambdas = lambdas[there]
             if not len(lambdas):
                 return
-        batch = Batch(data.features, data.eligible, data.chosen, data.propensity, data.reward, terms.prices, lambdas)
+        batch = Batch(
+            data.features, data.eligible, data.chosen, data.propensity, data.reward, self._costs(len(lambdas)), lambdas
+        )
         thought = [policy.update(batch) for policy in self._policies]
         probabilities = np.stack([each for each, _ in thought])
         self._evaluation.update(probabilities, thought[0][1], data.eligible, data.chosen, data.propensity, data.reward)

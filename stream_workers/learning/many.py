@@ -76,7 +76,7 @@ def learn_many(
         everyone = max(everyone, rows * domain[layout.ARMS] * domain[layout.POLICIES])
         begin = ends[g]
     all_x, all_mask = np.empty(numbers, np.float32), np.empty(cells, np.bool_)
-    all_p, all_q, champion_q = np.empty(everyone), np.empty(cells), np.empty(cells)
+    all_p, all_q, champion_q, all_costs = np.empty(everyone), np.empty(cells), np.empty(cells), np.empty(cells)
     ints, floats = np.empty(most, np.int64), np.empty((4, most))
     domains_at, floats_at = domains.ctypes.data, domain_floats.ctypes.data
     policies_at, numbers_at = policies.ctypes.data, policy_floats.ctypes.data
@@ -114,7 +114,10 @@ def learn_many(
         begin = ends[g]
         lambda_ = vector(domain[layout.LAMBDA], 1)
         lambda_[0] = pace(lambda_[0], c, real[0], real[1], real[2], real[3], lambdas)
-        prices = vector(domain[layout.PRICES], K)
+        prices, expected = vector(domain[layout.PRICES], K), all_costs[: rows * K].reshape(rows, K)
+        for i in range(rows):
+            for a in range(K):
+                expected[i, a] = prices[a]
         probabilities = all_p[: size * rows * K].reshape(size, rows, K)
         q, model = all_q[: rows * K].reshape(rows, K), champion_q[: rows * K].reshape(rows, K)
         has_model = False
@@ -127,7 +130,7 @@ def learn_many(
             if each == 0:
                 has_model = True
             learn(
-                x, mask, acts, p, r, prices, lambdas,
+                x, mask, acts, p, r, expected, lambdas,
                 vector(policy[layout.MEAN], d), vector(policy[layout.SCALE], d),
                 integers(policy[layout.SLOTS], d), vector(policy[layout.SIGNS], d), number[layout.FACTOR],
                 matrices(policy[layout.P], K, m), matrix(policy[layout.THETA], K, m),

@@ -19,7 +19,7 @@ def batch_of(K, d, n, seed=0):
     features = rng.standard_normal((n, d)).astype(np.float32)
     p = rng.uniform(0.02, 1, n)
     full = np.full((n, K), fill_value=True)
-    return Batch(features, full, rng.integers(K, size=n), p, rng.random(n), np.zeros(K), np.zeros(n))
+    return Batch(features, full, rng.integers(K, size=n), p, rng.random(n), np.zeros((n, K)), np.zeros(n))
 
 
 def naive_estimates(policy, phis, batch, params):
@@ -67,14 +67,14 @@ def test_interpreted(forgetting, monkeypatch):
     batch = batch_of(4, 3, 60)
     compiled = DoublyRobust(setting(4, 3, forgetting, bonus=0.4))
     p, q = compiled.update(batch)
-    after = compiled.distribution(batch.features, batch.eligible, batch.prices, 0.1)
+    after = compiled.distribution(batch.features, batch.eligible, batch.costs, 0.1)
     monkeypatch.setattr(doubly_robust, "learn", doubly_robust.learn.py_func)
     monkeypatch.setattr(doubly_robust, "distribute", doubly_robust.distribute.py_func)
     plain = DoublyRobust(setting(4, 3, forgetting, bonus=0.4))
     p_plain, q_plain = plain.update(batch)
     assert q_plain == pytest.approx(q, abs=1e-9)
     assert p_plain == pytest.approx(p, abs=1e-9)
-    for a, b in zip(after, plain.distribution(batch.features, batch.eligible, batch.prices, 0.1), strict=True):
+    for a, b in zip(after, plain.distribution(batch.features, batch.eligible, batch.costs, 0.1), strict=True):
         assert a == pytest.approx(b, abs=1e-9)
 
 
@@ -86,7 +86,7 @@ def play(policy, features, means, delay=0):
     chosen, propensity = np.empty(n, np.int64), np.empty(n)
     coin = rng.random(n)
     for i in range(n):
-        p, _ = policy.distribution(features[i : i + 1], full[:1], np.zeros(K), 0.0)
+        p, _ = policy.distribution(features[i : i + 1], full[:1], np.zeros((1, K)), 0.0)
         logged = p.astype(np.float32)
         sample(logged, draws[i : i + 1], chosen[i : i + 1])
         propensity[i] = logged[0, chosen[i]]
@@ -95,7 +95,7 @@ def play(policy, features, means, delay=0):
             rows = slice(j, j + 1)
             reward = (coin[rows] < means[j, chosen[j]]).astype(float)
             policy.update(
-                Batch(features[rows], full[rows], chosen[rows], propensity[rows], reward, np.zeros(K), np.zeros(1))
+                Batch(features[rows], full[rows], chosen[rows], propensity[rows], reward, np.zeros((1, K)), np.zeros(1))
             )
     return means[np.arange(n), chosen]
 
@@ -138,14 +138,14 @@ def test_corrects_a_wrong_model():
         np.where(acts, 0, 1),
         np.where(acts, likely, 1 - likely),
         np.where(acts, truth, 0.0),
-        np.zeros(2),
+        np.zeros((n, 2)),
         np.zeros(n),
     )
     estimates = {}
     for ridge in (1.0, 1e12):
         policy = DoublyRobust(setting(2, 0, correction_ridge=ridge))
         policy.update(batch)
-        estimates[ridge] = policy.distribution(batch.features[:1], batch.eligible[:1], batch.prices, 0.0)[1][0, 0]
+        estimates[ridge] = policy.distribution(batch.features[:1], batch.eligible[:1], batch.costs[:1], 0.0)[1][0, 0]
     assert abs(estimates[1.0] - truth.mean()) < 0.03
     assert abs(estimates[1e12] - truth.mean()) > 0.1
 
@@ -155,7 +155,7 @@ def test_new_arm_starts_as_the_average_one():
     policy = DoublyRobust(setting(2, 3))
     policy.update(batch_of(2, 3, 500))
     policy.rearrange(Setting(("a0", "a1", "a2"), 3, 0.02))
-    _, q = policy.distribution(np.zeros((1, 3), np.float32), np.ones((1, 3), np.bool_), np.zeros(3), 0.0)
+    _, q = policy.distribution(np.zeros((1, 3), np.float32), np.ones((1, 3), np.bool_), np.zeros((1, 3)), 0.0)
     assert q[0, 2] == pytest.approx(0.5, abs=0.1)
 
 
@@ -168,5 +168,5 @@ def test_less_weight_learns_faster():
         policy.update(batch)
         policy.rearrange(policy.setting, weight)
         policy.update(batch._replace(reward=np.zeros(200)))
-        after.append(policy.distribution(batch.features[:1], batch.eligible[:1], batch.prices, 0.0)[1].max())
+        after.append(policy.distribution(batch.features[:1], batch.eligible[:1], batch.costs[:1], 0.0)[1].max())
     assert after[1] < 0.6 * after[0]

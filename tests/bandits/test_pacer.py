@@ -61,13 +61,13 @@ def test_holds_a_budget(share):
     cost, value = np.empty(n), np.empty(n)
     for i in range(n):
         x = features[i : i + 1]
-        logged = policy.distribution(x, full, prices, lambda_)[0].astype(np.float32)
+        logged = policy.distribution(x, full, prices[None], lambda_)[0].astype(np.float32)
         sample(logged, rng.random(1), arm)
         a = arm[0]
         cost[i], value[i] = prices[a] * rng.uniform(0.5, 1.5), means[i, a]
         reward = np.array([float(rng.random() < means[i, a])])
         lambda_ = pace(lambda_, cost[i : i + 1], *p, before)
-        policy.update(Batch(x, full, arm.copy(), logged[0, arm].astype(float), reward, prices, before))
+        policy.update(Batch(x, full, arm.copy(), logged[0, arm].astype(float), reward, prices[None], before))
     assert cost[2000:].mean() == pytest.approx(budget, rel=0.1)
     mixture = 0.4 + (budget - 0.05) / 0.95 * gap[2000:].mean()
     assert value[2000:].mean() > mixture

@@ -47,16 +47,16 @@ def outcomes(K, d, n, seed=0):
     propensity = 1.0 / eligible.sum(1)
     lead = features[:, 0] if d else np.zeros(n)
     reward = 1.0 / (1.0 + np.exp(-lead * np.where(chosen % 2, 1, -1)))
-    return Batch(features, eligible, chosen, propensity, reward, rng.random(K), rng.random(n))
+    return Batch(features, eligible, chosen, propensity, reward, np.tile(rng.random(K), (n, 1)), rng.random(n))
 
 
 def part(batch, rows):
-    return Batch(*(column[rows] for column in batch[:5]), batch.prices, batch.lambdas[rows])
+    return Batch(*(column[rows] for column in batch))
 
 
 def answer(policy, batch):
     """Probabilities and estimates as bytes."""
-    p, q = policy.distribution(batch.features, batch.eligible, batch.prices, 0.3)
+    p, q = policy.distribution(batch.features, batch.eligible, batch.costs, 0.3)
     return p.tobytes(), None if q is None else q.tobytes()
 
 
@@ -67,7 +67,7 @@ def test_probabilities(case, K, d, forgetting):
     policy = new(case, K, d, forgetting=forgetting)
     for seed in range(4):
         batch = outcomes(K, d, 50, seed)
-        p, q = policy.distribution(batch.features, batch.eligible, batch.prices, 0.5)
+        p, q = policy.distribution(batch.features, batch.eligible, batch.costs, 0.5)
         assert p.sum(1) == pytest.approx(1)
         assert (p[~batch.eligible] == 0).all()
         floor = 0.05 / batch.eligible.sum(1, keepdims=True)
@@ -80,7 +80,7 @@ def test_no_eligible_arm(case):
     """A request without an eligible arm gets no probability anywhere, and the others theirs."""
     policy = new(case, 3, 2)
     eligible = np.array([[False] * 3, [True] * 3])
-    p, _ = policy.distribution(np.zeros((2, 2), np.float32), eligible, np.zeros(3), 0.0)
+    p, _ = policy.distribution(np.zeros((2, 2), np.float32), eligible, np.zeros((2, 3)), 0.0)
     assert (p[0] == 0).all()
     assert p[1].sum() == pytest.approx(1)
 
@@ -97,7 +97,7 @@ def test_batch_is_its_sequence(case, K, d, forgetting):
     p, q = whole.update(batch)
     for i in range(80):
         said = single.distribution(
-            batch.features[i : i + 1], batch.eligible[i : i + 1], batch.prices, float(batch.lambdas[i])
+            batch.features[i : i + 1], batch.eligible[i : i + 1], batch.costs[i : i + 1], float(batch.lambdas[i])
         )
         one = part(batch, slice(i, i + 1))
         thought = single.update(one)
@@ -138,9 +138,11 @@ def test_rows_do_not_depend_on_each_other(case):
     policy = new(case, 5, 4)
     policy.update(outcomes(5, 4, 60))
     batch = outcomes(5, 4, 20, seed=2)
-    p, _ = policy.distribution(batch.features, batch.eligible, batch.prices, 0.3)
+    p, _ = policy.distribution(batch.features, batch.eligible, batch.costs, 0.3)
     for i in range(20):
-        alone, _ = policy.distribution(batch.features[i : i + 1], batch.eligible[i : i + 1], batch.prices, 0.3)
+        alone, _ = policy.distribution(
+            batch.features[i : i + 1], batch.eligible[i : i + 1], batch.costs[i : i + 1], 0.3
+        )
         assert alone.tobytes() == p[i].tobytes()
 
 
@@ -152,7 +154,7 @@ def test_arms_change(case):
     _, before = policy.distribution(x, np.ones((30, 4), np.bool_), np.zeros(4), 0.0)
     setting = policy.setting
     policy.rearrange(Setting(("new", "a3", "a0"), 3, 0.05, 1.0, setting.params))
-    p, after = policy.distribution(x, np.ones((30, 3), np.bool_), np.zeros(3), 0.0)
+    p, after = policy.distribution(x, np.ones((30, 3), np.bool_), np.zeros((30, 3)), 0.0)
     assert p.sum(1) == pytest.approx(1)
     if before is not None:
         assert (after[:, 1:] == before[:, [3, 0]]).all()
@@ -183,7 +185,7 @@ def test_long_run_with_dead_features(case, forgetting):
     features[:, 3] = 7.25
     chosen = rng.integers(2, size=n)
     full = np.full((n, K), fill_value=True)
-    batch = Batch(features, full, chosen, np.full(n, 0.01), rng.random(n), np.zeros(K), np.zeros(n))
+    batch = Batch(features, full, chosen, np.full(n, 0.01), rng.random(n), np.zeros((n, K)), np.zeros(n))
     for _ in range(5):
         p, q = policy.update(batch)
     assert np.isfinite(p).all()
@@ -198,7 +200,7 @@ def test_extreme_features(case, scale):
     batch = batch._replace(features=(batch.features * np.float32(scale)).astype(np.float32))
     policy = new(case, 3, 4)
     policy.update(batch)
-    p, q = policy.distribution(batch.features, batch.eligible, batch.prices, 0.0)
+    p, q = policy.distribution(batch.features, batch.eligible, batch.costs, 0.0)
     assert p.sum(1) == pytest.approx(1)
     assert q is None or np.isfinite(q).all()
 
@@ -213,10 +215,12 @@ def test_price_matters_under_a_budget():
         np.arange(n) % 2,
         np.full(n, 0.5),
         np.full(n, 0.6),
-        np.array([1.0, 0.1]),
+        np.tile([1.0, 0.1], (n, 1)),
         np.zeros(n),
     )
     policy.update(batch)
-    shares = [policy.distribution(batch.features[:1], batch.eligible[:1], batch.prices, x)[0][0, 1] for x in (0, 1, 5)]
+    shares = [
+        policy.distribution(batch.features[:1], batch.eligible[:1], batch.costs[:1], x)[0][0, 1] for x in (0, 1, 5)
+    ]
     assert math.isclose(shares[0], 0.5, abs_tol=0.1)
     assert shares[0] < shares[1] < shares[2]

@@ -124,9 +124,9 @@ def test_naive_judgement(forgetting):
     x = rng.normal(size=(n, d)).astype(np.float32)
     every = np.ones((n, K), np.bool_)
     chosen, reward = rng.integers(K, size=n), rng.random(n)
-    prices = rng.random(K)
-    policy.update(doubly_robust.Batch(x, every, chosen, np.full(n, 0.1), reward, prices, np.zeros(n)))
-    probabilities, estimates = policy.distribution(x, every, prices, 0.3)
+    costs = rng.random((n, K))
+    policy.update(doubly_robust.Batch(x, every, chosen, np.full(n, 0.1), reward, costs, np.zeros(n)))
+    probabilities, estimates = policy.distribution(x, every, costs, 0.3)
     f = policy._map
     phi = np.hstack([np.ones((n, 1)), f.factor * np.clip((x - f.mean) * f.scale, -4, 4)])
     naive = phi @ (policy._theta + policy._correction).T
@@ -134,7 +134,7 @@ def test_naive_judgement(forgetting):
     if forgetting < 1.0:
         most = np.maximum(variance, 2.0 * (phi * phi).sum(1)[:, None])
         variance = np.minimum(variance / np.maximum(forgetting**policy._age, 1e-3), most)
-    index = naive + 0.3 * np.sqrt(variance) - 0.3 * prices
+    index = naive + 0.3 * np.sqrt(variance) - 0.3 * costs
     gap = index.max(1, keepdims=True) - index
     p = 1.0 / (K + 50.0 * np.sqrt(policy._counters[1]) * gap)
     best = index.argmax(1)
