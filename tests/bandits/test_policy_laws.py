@@ -151,7 +151,7 @@ def test_arms_change(case):
     policy = new(case, 4, 3)
     policy.update(outcomes(4, 3, 200))
     x = outcomes(4, 3, 30, seed=3).features
-    _, before = policy.distribution(x, np.ones((30, 4), np.bool_), np.zeros(4), 0.0)
+    _, before = policy.distribution(x, np.ones((30, 4), np.bool_), np.zeros((30, 4)), 0.0)
     setting = policy.setting
     policy.rearrange(Setting(("new", "a3", "a0"), 3, 0.05, 1.0, setting.params))
     p, after = policy.distribution(x, np.ones((30, 3), np.bool_), np.zeros((30, 3)), 0.0)
