@@ -75,13 +75,18 @@ class CroupierClient:
         *,
         id: str | None = None,  # noqa: A002 - the field's name on the wire
         eligible: Sequence[str] | None = None,
+        unit: str | None = None,
+        after: Decision | str | None = None,
         timeout: float = 10.0,
     ) -> Decision:
         """Ask for a decision and wait for it.
 
         features: as many finite numbers as the domain declares.  id: becomes the decision's; unique within the tenant
-        (default: a random one).  eligible: narrows the domain's arms.  timeout: seconds.  TimeoutError: no decision
-        came; the request may still be decided, and asking again with the same id can not decide it twice.
+        (default: a random one).  eligible: narrows the domain's arms.  unit: who it is about, as a pseudonym that says
+        nothing of them (a keyed hash); requests about one are counted as one when values are estimated.  after: the
+        tenant's decision, of another domain, that this request follows from, or its id.  timeout: seconds.
+        TimeoutError: no decision came; the request may still be decided, and asking again with the same id can not
+        decide it twice.
         ValueError: the request is not valid, nothing was sent.
         """
         context = Context(
@@ -90,6 +95,8 @@ class CroupierClient:
             domain,
             pack(features),
             None if eligible is None else tuple(eligible),
+            unit,
+            after.id if isinstance(after, Decision) else after,
         )
         value = wire.encode(context)
         _check(CONTEXTS.name, value)

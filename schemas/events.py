@@ -32,6 +32,7 @@ PackedArms = Annotated[bytes, Meta(max_length=4 * MAX_ARMS)]
 Arms = Annotated[tuple[Name, ...], Meta(min_length=1, max_length=MAX_ARMS)]
 Observations = Annotated[dict[Name, float], Meta(max_length=MAX_OBSERVATIONS)]
 Count = Annotated[int, Meta(ge=0)]
+Propensity = Annotated[float, Meta(gt=0.0, le=1.0)]
 
 
 class Context(Struct, array_like=True, frozen=True, gc=False, tag="context.1"):
@@ -42,6 +43,8 @@ class Context(Struct, array_like=True, frozen=True, gc=False, tag="context.1"):
     domain: Name
     features: Packed  # float32, as many as the domain declares
     eligible: Arms | None = None  # narrows the domain's enabled arms, e.g. to models that can see images
+    unit: Name | None = None  # who the request is about (a pseudonym, e.g. a keyed hash): evaluation clusters by it
+    after: Id | None = None  # the tenant's earlier decision, of another domain, that this request follows from
 
 
 class Decision(Struct, array_like=True, frozen=True, gc=False, tag="decision.1"):
@@ -61,6 +64,11 @@ class Decision(Struct, array_like=True, frozen=True, gc=False, tag="decision.1")
     horizon_ms: Count  # feedback counts when appended no later than this after the decision
     awaited: tuple[Name, ...]  # the outcome ends early when all of these were observed
     context_offset: Count
+    unit: Name | None = None  # as in the context
+    after: Id | None = None  # as in the context
+    #: Product of the logged propensities of what was chosen before in its chain, up to and including `after`; None:
+    #: there is no `after`, or it was not known when this was decided.
+    chain: Propensity | None = None
 
     @property
     def arm(self) -> str:
@@ -100,6 +108,8 @@ class SpecChange(Struct, array_like=True, frozen=True, tag="spec.1"):
     tenant: Name
     domain: Name
     spec: DomainSpec | None  # None: the domain is removed
+    #: By policy: what it begins with (`stream_workers.bandits.prior`), when it is made under this specification.
+    priors: dict[Name, bytes] = {}
 
 
 class Kpi(Struct, array_like=True, frozen=True, tag="kpi.1"):

@@ -62,6 +62,14 @@ def read_text(data: Bytes, at: int, end: int) -> tuple[int, int, int]:
 
 
 @kernel()
+def read_optional_text(data: Bytes, at: int, end: int) -> tuple[int, int, int]:
+    """As `read_text`, and nil, which has -1 bytes."""
+    if 0 <= at < end and data[at] == NIL:
+        return at, -1, at + 1
+    return read_text(data, at, end)
+
+
+@kernel()
 def read_bytes(data: Bytes, at: int, end: int) -> tuple[int, int, int]:
     """(position of the first byte, bytes, position after the last)."""
     start, size = -1, 0

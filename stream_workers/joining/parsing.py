@@ -13,7 +13,16 @@ from schemas.events import MAX_ARMS, MAX_EVENT_BYTES, MAX_FEATURES, MAX_OBSERVAT
 
 from ..bandits.kernel import kernel
 from ..columnar.memory import Bytes, equal
-from ..columnar.messagepack import is_ascii, read_array, read_bytes, read_integer, read_map, read_number, read_text
+from ..columnar.messagepack import (
+    NIL,
+    is_ascii,
+    read_array,
+    read_bytes,
+    read_integer,
+    read_map,
+    read_number,
+    read_text,
+)
 from .columns import (
     ENDLESS,
     ID,
@@ -33,7 +42,8 @@ Places = NDArray[np.int64]
 
 _ID, _NAME = 128, 64  # characters, as schemas.events.Id and Name
 
-_DECISION = np.frombuffer(b"\x9f\xaadecision.1", np.uint8).copy()
+_DECISION = np.frombuffer(b"\xdc\x00\x12\xaadecision.1", np.uint8).copy()
+_DECISION_BEFORE_UNITS = np.frombuffer(b"\x9f\xaadecision.1", np.uint8).copy()
 _REWARD = np.frombuffer(b"\x95\xa8reward.1", np.uint8).copy()
 _COST = np.frombuffer(b"cost", np.uint8).copy()
 _LATENCY = np.frombuffer(b"latency_ms", np.uint8).copy()
@@ -77,6 +87,25 @@ def _count(data: Bytes, at: int, end: int) -> tuple[int, int]:
 
 
 @kernel()
+def _is_nil(data: Bytes, at: int, end: int) -> bool:
+    return 0 <= at < end and data[at] == NIL
+
+
+@kernel()
+def _origin(data: Bytes, at: int, end: int) -> int:
+    """The position after a decision's unit, after and chain."""
+    for most in (_NAME, _ID):
+        if _is_nil(data, at, end):
+            at += 1
+        else:
+            _, _, at = _text(data, at, end, most)
+    if _is_nil(data, at, end):
+        return at + 1
+    chain, after = read_number(data, at, end)
+    return after if after > 0 and data[at] == 0xCB and 0.0 < chain <= 1.0 else -1
+
+
+@kernel()
 def _owner(
     data: Bytes,
     key_at: int,
@@ -116,9 +145,13 @@ def parse_decisions(
     for i in range(value_at.shape[0]):
         parsed[i, VERDICT] = UNUSUAL
         at, end = value_at[i], value_at[i] + value_size[i]
-        if value_size[i] > MAX_EVENT_BYTES or not _begins(data, at, end, _DECISION):
+        if value_size[i] > MAX_EVENT_BYTES:
             continue
-        id_at, id_size, at = _text(data, at + _DECISION.shape[0], end, _ID)
+        whole = _begins(data, at, end, _DECISION)
+        if not whole and not _begins(data, at, end, _DECISION_BEFORE_UNITS):
+            continue
+        head = _DECISION if whole else _DECISION_BEFORE_UNITS
+        id_at, id_size, at = _text(data, at + head.shape[0], end, _ID)
         tenant_at, tenant_size, at = _text(data, at, end, _NAME)
         _, _, at = _text(data, at, end, _NAME)  # domain
         arms, _, at = _texts(data, at, end, 1, MAX_ARMS)
@@ -133,6 +166,8 @@ def parse_decisions(
         _, awaited, at = _texts(data, at, end, 0, MAX_OBSERVATIONS)
         awaited_end = at
         _, at = _count(data, at, end)  # context's offset
+        if whole:
+            at = _origin(data, at, end)
         if at != end or choice >= arms or propensities != 4 * arms:
             continue
         if scores > 4 * MAX_ARMS or features > 4 * MAX_FEATURES or horizon > ENDLESS:

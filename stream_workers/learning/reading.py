@@ -14,12 +14,14 @@ from schemas.events import MAX_ARMS, MAX_FEATURES, MAX_OBSERVATIONS, Decision, O
 from ..bandits.kernel import kernel
 from ..columnar.memory import Bytes, copy_bytes, equal
 from ..columnar.messagepack import (
+    NIL,
     is_ascii,
     read_array,
     read_bytes,
     read_integer,
     read_map,
     read_number,
+    read_optional_text,
     read_text,
     skip,
 )
@@ -42,7 +44,10 @@ _COMPLETE: Final = np.frombuffer(bytearray(b"complete"), np.uint8)
 _HORIZON: Final = np.frombuffer(bytearray(b"horizon"), np.uint8)
 _COST: Final = np.frombuffer(bytearray(b"cost"), np.uint8)
 _OUTCOME_FIELDS: Final = 1 + len(Outcome.__struct_fields__)
+#: Elements of a decision's array: as the first releases wrote it, and with unit, after and chain.
+_DECISION_LEAST: Final = 15
 _DECISION_FIELDS: Final = 1 + len(Decision.__struct_fields__)
+assert _DECISION_FIELDS == 18
 #: Propensities whose sum is this near to 1 pass `outcomes.check` however the sum is rounded.
 _SURELY_ONE: Final = 0.9e-4
 #: Observations beyond this may overflow in the reward's arithmetic.
@@ -56,6 +61,19 @@ def _read_name(data: Bytes, at: int, end: int, most: int) -> tuple[int, int, int
     if after < 0 or not 1 <= size <= most or not is_ascii(data, begin, size):
         return -1, 0, -1
     return begin, size, after
+
+
+@kernel()
+def _read_origin(data: Bytes, at: int, end: int) -> int:
+    """The position after a decision's unit, after and chain; -1: not plain."""
+    for most in (NAME_BYTES, _ID_BYTES):
+        begin, size, at = read_optional_text(data, at, end)
+        if at < 0 or size == 0 or size > most or (size > 0 and not is_ascii(data, begin, size)):
+            return -1
+    if at < end and data[at] == NIL:
+        return at + 1
+    chain, at = read_number(data, at, end)
+    return at if 0.0 < chain <= 1.0 else -1
 
 
 @kernel()
@@ -210,7 +228,7 @@ def read_outcomes(
         at = skip(data, observations_at, end)
         decision_offset, at = read_integer(data, at, end)
         fields, at = read_array(data, at, end) if at >= 0 and decision_offset >= 0 else (0, -1)
-        if fields != _DECISION_FIELDS:
+        if fields != _DECISION_LEAST and fields != _DECISION_FIELDS:
             continue
         begin, size, at = read_text(data, at, end)
         if at < 0 or not _is(data, begin, size, _DECISION):
@@ -246,6 +264,8 @@ def read_outcomes(
         for _ in range(awaited if at >= 0 else 0):
             _, _, at = _read_name(data, at, end, NAME_BYTES)
         context, at = read_integer(data, at, end)
+        if fields == _DECISION_FIELDS:
+            at = _read_origin(data, at, end)
         if at != end or min(version, learned, horizon, context) < 0:
             continue
         copy_bytes(probabilities, 0, data, p_at, p_size)

@@ -1,7 +1,8 @@
 """Contexts read in place: ids, features and draws of a whole batch, for the domains that the router knows.
 
 Read are plain contexts: as our own client encodes them, in the shortest form or not, of a known domain, without arms
-of their own, with an ASCII id.  Every other one is left to the path of single records.
+of their own and without a decision that they follow from, with id and unit in ASCII.  Every other one is left to the
+path of single records.
 """
 
 from typing import Any, Final, NamedTuple
@@ -14,7 +15,7 @@ from schemas.events import MAX_EVENT_BYTES, Context
 from ..bandits.kernel import kernel
 from ..bandits.randomness import draw_of
 from ..columnar.memory import Bytes, copy_bytes, equal
-from ..columnar.messagepack import NIL, is_ascii, read_array, read_bytes, read_text
+from ..columnar.messagepack import NIL, is_ascii, read_array, read_bytes, read_optional_text, read_text
 from ..columnar.rows import FetchedRecords
 from .routes import Lookup, find
 
@@ -24,13 +25,17 @@ Places = NDArray[np.int64]
 OTHER, UNKNOWN_DOMAIN = -1, -2
 
 _TAG: Final = np.frombuffer(bytearray(str(Context.__struct_config__.tag).encode()), np.uint8)
-_ID_BYTES: Final = 128
+_ID_BYTES, _UNIT_BYTES = 128, 64
+#: Elements of a context's array: without the fields that may be left out, and with all that this release knows.
+_LEAST: Final = 5
+_MOST: Final = 1 + len(Context.__struct_fields__)
+assert _MOST == 8
 _EXPONENT: Final = np.uint32(0x7F800000)
 
 
 @kernel(
     "i8(u1[::1], i8[::1], i8[::1], i8[::1], i8[::1], u8[::1], i8[::1], u1[::1], i8[:,::1], u8[::1], i8[::1], "
-    "i8[::1], i8[::1], i8[::1], i8[::1], i8[::1], f4[:,::1], u4[:,::1], f8[::1])"
+    "i8[::1], i8[::1], i8[::1], i8[::1], i8[::1], i8[::1], i8[::1], f4[:,::1], u4[:,::1], f8[::1])"
 )
 def read_contexts(
     data: Bytes,
@@ -49,6 +54,8 @@ def read_contexts(
     slot: Places,
     id_at: Places,
     id_size: Places,
+    unit_at: Places,
+    unit_size: Places,
     features: NDArray[np.float32],
     bits: NDArray[np.uint32],
     draws: NDArray[np.float64],
@@ -56,8 +63,8 @@ def read_contexts(
     """Read n contexts; how many are plain.
 
     The tables of `routes.Lookup` come after the record's columns.  Written are verdicts (n,): the slot, or why not;
-    and for each plain context, one after another: row (its index), slot, id_at, id_size, features (bits: the same
-    memory) and draws (`bandits.randomness`).
+    and for each plain context, one after another: row (its index), slot, id_at, id_size, unit_at, unit_size (-1: none),
+    features (bits: the same memory) and draws (`bandits.randomness`).
     """
     found = 0
     for i in range(value_at.shape[0]):
@@ -67,7 +74,7 @@ def read_contexts(
             continue
         end = at + size
         count, at = read_array(data, at, end)
-        if count != 5 and count != 6:
+        if not _LEAST <= count <= _MOST:
             continue
         tag_at, tag_size, at = read_text(data, at, end)
         if tag_size != _TAG.shape[0] or not equal(data, tag_at, _TAG, 0, tag_size):
@@ -78,7 +85,18 @@ def read_contexts(
         features_at, features_size, at = read_bytes(data, at, end)
         if at < 0 or id_length < 1 or id_length > _ID_BYTES or not is_ascii(data, id_begin, id_length):
             continue
-        if count == 6:
+        if count > 5:  # eligible
+            if at >= end or data[at] != NIL:
+                continue
+            at += 1
+        unit_begin, unit_length = at, -1
+        if count > 6:
+            unit_begin, unit_length, at = read_optional_text(data, at, end)
+            if at < 0 or unit_length == 0 or unit_length > _UNIT_BYTES:
+                continue
+            if unit_length > 0 and not is_ascii(data, unit_begin, unit_length):
+                continue
+        if count > 7:  # after
             if at >= end or data[at] != NIL:
                 continue
             at += 1
@@ -103,6 +121,7 @@ def read_contexts(
         verdicts[i] = which
         row[found], slot[found] = i, which
         id_at[found], id_size[found] = id_begin, id_length
+        unit_at[found], unit_size[found] = unit_begin, unit_length
         found += 1
     return found
 
@@ -114,6 +133,8 @@ class PlainContexts(NamedTuple):
     slot: Places  # (m,) of their domain
     id_at: Places  # (m,) in the batch's bytes
     id_size: Places
+    unit_at: Places
+    unit_size: Places  # -1: none
     features: NDArray[np.float32]  # (m, width); row i uses as many as its domain has
     draws: NDArray[np.float64]  # (m,) in [0, 1)
 
@@ -131,10 +152,14 @@ class ContextReader:
         if self._features.shape[0] < n or self._features.shape[1] != width:
             self._features = np.empty((n, width), np.float32)
         features, draws = self._features, np.empty(n)
-        verdicts, row, slot, id_at, id_size = (np.empty(n, np.int64) for _ in range(5))
+        verdicts, row, slot, id_at, id_size, unit_at, unit_size = (np.empty(n, np.int64) for _ in range(7))
         arguments: tuple[Any, ...] = (
             records.data, records.key_at, records.key_size, records.value_at, records.value_size,
-            *lookup.arrays(), verdicts, row, slot, id_at, id_size, features, features.view(np.uint32), draws,
+            *lookup.arrays(), verdicts, row, slot, id_at, id_size, unit_at, unit_size, features,
+            features.view(np.uint32), draws,
         )  # fmt: skip
         m = read_contexts(*arguments)
-        return PlainContexts(row[:m], slot[:m], id_at[:m], id_size[:m], features[:m], draws[:m]), verdicts
+        plain = PlainContexts(
+            row[:m], slot[:m], id_at[:m], id_size[:m], unit_at[:m], unit_size[:m], features[:m], draws[:m]
+        )
+        return plain, verdicts

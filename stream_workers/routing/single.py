@@ -203,7 +203,7 @@ class SingleContexts:
                 _encode(
                     Decision(
                         context.id, tenant, domain, raw, chosen, p[at:until], s[at:until], context.features,
-                        policy, version, learned, horizon, awaited_raw, record.offset,
+                        policy, version, learned, horizon, awaited_raw, record.offset, context.unit, context.after,
                     )
                 ),
             )  # fmt: skip
@@ -229,7 +229,7 @@ class SingleContexts:
                 np.ascontiguousarray(propensities[index, eligible], dtype="<f4").tobytes(),
                 np.ascontiguousarray(scores[index, eligible], dtype="<f4").tobytes(),
                 context.features, spec.champion.name, route.version, self._learner.applied, spec.horizon_ms,
-                route.awaited, record.offset,
+                route.awaited, record.offset, context.unit, context.after,
             )  # fmt: skip
             self._emit(topics.DECISIONS.name, route.key, _encode(decision))
 

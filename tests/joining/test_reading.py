@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import msgpack
+from msgspec.structs import replace
 
 from schemas.events import MAX_OBSERVATIONS, Clock, Decision, Reward
 from schemas.wire import encode
@@ -43,6 +44,9 @@ DECISION = st.builds(
     horizon_ms=st.sampled_from((0, 3, 10, 40, 500, 2**61 + 1, 2**63 + 5, 2**64 - 1)),
     awaited=st.lists(NAME, max_size=MAX_OBSERVATIONS + 1).map(tuple) | st.sampled_from(((), ("success",))),
     context_offset=st.sampled_from((0, 70_000)),
+    unit=st.sampled_from((None, None, "u-5a1f", "u" * 64, "\u00fc", "", "u" * 65)),
+    after=st.sampled_from((None, None, "b", "x" * 128, "x" * 129)),
+    chain=st.sampled_from((None, None, 0.25, 1.0, 5e-324, 1, 0.0, 1.5, -0.5, math.nan)),
 )
 REWARD = st.builds(Reward, st.just("r"), TENANT, ID_, st.dictionaries(NAME, VALUE, max_size=MAX_OBSERVATIONS + 1))
 STEP = st.sampled_from((0, 0, 0, 1, 2, 5, 19, 20, 21, 40, 90, -7, -60))
@@ -52,14 +56,16 @@ STEP = st.sampled_from((0, 0, 0, 1, 2, 5, 19, 20, 21, 40, 90, -7, -60))
 def log(draw: st.DrawFn, events: st.SearchStrategy[Decision] | st.SearchStrategy[Reward]) -> list[LogRecord]:
     """Mostly plain records, and every kind of other ones."""
     now, records = draw(st.sampled_from((-5, 1000))), []
-    kinds = draw(st.lists(st.tuples(STEP, st.sampled_from("eeeeeeeeeescbrnkl")), max_size=40))
+    kinds = draw(st.lists(st.tuples(STEP, st.sampled_from("eeeeeeeeeeoscbrnkl")), max_size=40))
     for offset, (step, kind) in enumerate(kinds):
         now += step
         event = draw(events)
         key: bytes | None = event.tenant.encode()
         value: bytes | None = encode(event)
         assert value is not None
-        if kind == "s":
+        if kind == "o" and isinstance(event, Decision):
+            value = before_units(value)
+        elif kind == "s":
             value = value[:-1]
         elif kind == "c":
             value = encode(Clock())
@@ -76,6 +82,11 @@ def log(draw: st.DrawFn, events: st.SearchStrategy[Decision] | st.SearchStrategy
             value = b"\xdc\x00" + bytes([value[0] & 0x0F]) + value[1:]  # the same, in a longer form
         records.append(LogRecord(offset * 2, now, key, value))
     return records
+
+
+def before_units(value: bytes) -> bytes:
+    """A decision's record as the first releases wrote it."""
+    return msgpack.encode(msgpack.decode(value)[:15])
 
 
 ACTIONS = st.lists(
@@ -144,12 +155,14 @@ def parsed(topic: str, values: Iterable[bytes], key: bytes = b"guild") -> list[l
 
 def test_what_our_own_writers_write_is_plain() -> None:
     """The kernel itself reads a router's decision and a client's reward; single records are the exception."""
-    ((*decided,),) = parsed("decisions", [encode(decision("one", horizon=77, awaited=("success", "cost")))])
-    value = encode(decision("one", horizon=77, awaited=("success", "cost")))
-    assert (decided[VERDICT], decided[SPAN], decided[TIME]) == (PLAIN, 77, 5)
-    data = b"guild" + value
-    assert data[decided[ID] :][: decided[ID_BYTES]] == b"one"
-    assert data[decided[PART] :][: decided[PART_BYTES]] == b"\xa7success\xa4cost"
+    one = decision("one", horizon=77, awaited=("success", "cost"))
+    chained = replace(one, unit="u-5a1f", after="b", chain=0.25)
+    for value in (encode(one), before_units(encode(one)), encode(chained), encode(replace(one, after="b"))):
+        ((*decided,),) = parsed("decisions", [value])
+        assert (decided[VERDICT], decided[SPAN], decided[TIME]) == (PLAIN, 77, 5)
+        data = b"guild" + value
+        assert data[decided[ID] :][: decided[ID_BYTES]] == b"one"
+        assert data[decided[PART] :][: decided[PART_BYTES]] == b"\xa7success\xa4cost"
     value = encode(reward("two", cost=0.25))
     ((*rewarded,),) = parsed("rewards", [value])
     data = b"guild" + value
@@ -161,7 +174,8 @@ def test_what_our_own_writers_write_is_plain() -> None:
 @pytest.mark.parametrize("topic", ["decisions", "rewards"])
 def test_no_cut_record_is_plain(topic) -> None:
     """However a plain record is cut short, the kernel reads no further than its end and takes it for unusual."""
-    value = encode(decision(awaited=("success",)) if topic == "decisions" else reward(success=1.0, cost=2.0))
+    decided = replace(decision(awaited=("success",)), unit="u-5a1f", after="b", chain=0.25)
+    value = encode(decided if topic == "decisions" else reward(success=1.0, cost=2.0))
     verdicts = [row[VERDICT] for row in parsed(topic, [value[:size] for size in range(len(value))])]
     assert verdicts == [UNUSUAL] * len(value)
     assert parsed(topic, [value + b"\x00"])[0][VERDICT] == UNUSUAL

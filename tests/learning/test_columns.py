@@ -89,6 +89,14 @@ def outcome_of(rng, spec, ordinal):
         observations["quality"] = 1  # an integer is a number, too
     elif odd < 0.13:
         observations["quality"] = "good"
+    elif odd < 0.4:
+        units, ids, chains = (None, "u-5a1f", "v" * 65), (None, "d1", ""), (None, 0.5, 1, 0.0, 1.5)
+        decision = replace(
+            decision,
+            unit=units[rng.choice(3, p=(0.3, 0.65, 0.05))],
+            after=ids[rng.choice(3, p=(0.5, 0.45, 0.05))],
+            chain=chains[rng.choice(5, p=(0.5, 0.4, 0.04, 0.03, 0.03))],
+        )
     return Outcome(ordinal, ("complete", "horizon")[rng.integers(2)], 0, 1, observations, ordinal, decision)
 
 
@@ -111,10 +119,18 @@ def log_of(seed, domains, length):
         elif draw < 0.08:
             events.append(events[rng.integers(len(events))])
         value = wire.encode(outcome_of(rng, spec, ordinal))
+        if rng.random() < 0.2:
+            value = before_units(value)
         events.append((spec.tenant if rng.random() < 0.99 else "other", value))
         if rng.random() < 0.01:
             events.append((spec.tenant, value[: rng.integers(len(value))]))
     return [Record(offset, tenant.encode(), value) for offset, (tenant, value) in enumerate(events)]
+
+
+def before_units(value):
+    """An outcome as it was written when decisions had no units."""
+    *outcome, decision = msgspec.msgpack.decode(value)
+    return msgspec.msgpack.encode([*outcome, decision[:15]])
 
 
 class OneByOne(LearnerProcessor):
@@ -171,11 +187,10 @@ def test_most_are_read_as_columns():
             str(i), spec.tenant, "routing", tuple(arm.name for arm in spec.arms), 0, p, p, bytes(4 * spec.features),
             "learned", 0, 0, 1000, (), i,
         )  # fmt: skip
-        records.append(
-            Record(
-                20 + i, spec.tenant.encode(), wire.encode(Outcome(i, "horizon", 0, 1, {"quality": 1.0}, i, decision))
-            )
-        )
+        if i % 2:
+            decision = replace(decision, unit=f"u{i % 7}", after=str(i - 1) if i % 3 else None, chain=0.5)
+        value = wire.encode(Outcome(i, "horizon", 0, 1, {"quality": 1.0}, i, decision))
+        records.append(Record(20 + i, spec.tenant.encode(), before_units(value) if i % 5 == 0 else value))
     learner._single = None  # would be called for any other
     learner.apply("outcomes", records)
     assert sum(state.report()["counts"]["outcomes"] for _, state in learner.recent()) == 200
@@ -244,7 +259,7 @@ def test_ordinals_at_once():
     assert many_._state.items == one._state.items
 
 
-@pytest.mark.parametrize("cut", range(0, 200, 3))
+@pytest.mark.parametrize("cut", range(0, 220, 3))
 def test_a_cut_record_is_not_plain(cut):
     """A record that ends early, anywhere, is never read beyond its end: it is left to the path of single records."""
     rng = np.random.default_rng(4)
@@ -253,7 +268,7 @@ def test_a_cut_record_is_not_plain(cut):
     learner.apply("outcomes", [Record(0, b"t", wire.encode(SpecChange(0, "t", "routing", spec)))])
     names = tuple(arm.name for arm in spec.arms)
     p = np.full(len(names), 1 / len(names), "<f4").tobytes()
-    decision = Decision("d", "t", "routing", names, 0, p, p, bytes(8), "learned", 0, 0, 1000, (), 0)
+    decision = Decision("d", "t", "routing", names, 0, p, p, bytes(8), "learned", 0, 0, 1000, (), 0, "u", "c", 0.5)
     value = wire.encode(Outcome(0, "complete", 0, 1, {"quality": 1.0}, 0, decision))
     table = learner._cache.table
     assert (table.read(reading.FetchedRecords.of([Record(1, b"t", value)]))[1] >= 0).all()

@@ -23,7 +23,7 @@ def spec(index, version):
     arms = tuple(Arm(f"arm-{i}", price=0.01 * i, enabled=(i + version) % 4 != 3) for i in range(2 + index))
     return DomainSpec(
         f"guild-{index // 2}", f"domain-{index % 2}", 5 * index, arms, {"quality": Component(required=index % 2 == 0)},
-        LearnerSpec(f"a {kind}", kind, {"arm": "arm-0"} if kind == "fixed" else {}), horizon_ms=300 * 10**index,
+        LearnerSpec(f"a-{kind}", kind, {"arm": "arm-0"} if kind == "fixed" else {}), horizon_ms=300 * 10**index,
     )  # fmt: skip
 
 
@@ -51,12 +51,18 @@ def values(draw):
     width = 5 * index + draw(st.sampled_from([0, 0, 0, 0, 0, 1]))
     features = draw(st.lists(st.floats(width=32), min_size=width, max_size=width) | st.just([0.5] * width))
     packed = np.asarray(features, "<f4").tobytes()
-    kind = draw(st.sampled_from(["plain"] * 8 + ["nil", "eligible", "long", "cut", "rest", "tag", "six", "none"]))
-    value = wire.encode(Context(ids, tenant, domain, packed))
+    kind = draw(
+        st.sampled_from(["plain"] * 8 + ["nil", "unit", "eligible", "long", "cut", "rest", "tag", "later", "none"])
+    )
+    unit = draw(st.sampled_from([None, None, "u-5a1f", "v" * 64, "v" * 65, "", "\u00fc"]))
+    after = draw(st.sampled_from([None] * 5 + ["m-1", "x" * 129]))
+    value = wire.encode(Context(ids, tenant, domain, packed, None, unit, after))
     if kind == "nil":
         value = msgspec.msgpack.encode(["context.1", ids, tenant, domain, packed, None])
+    elif kind == "unit":
+        value = msgspec.msgpack.encode(["context.1", ids, tenant, domain, packed, None, unit])
     elif kind == "eligible":
-        value = wire.encode(Context(ids, tenant, domain, packed, ("arm-1", "arm-0")))
+        value = wire.encode(Context(ids, tenant, domain, packed, ("arm-1", "arm-0"), unit))
     elif kind == "long":
         value = (
             b"\xdc\0\5"
@@ -71,8 +77,10 @@ def values(draw):
         value += b"\xc0"
     elif kind == "tag":
         value = value.replace(b"context.1", b"context.2")
-    elif kind == "six":
-        value = msgspec.msgpack.encode(["context.1", ids, tenant, domain, packed, None, "from a newer writer"])
+    elif kind == "later":
+        value = msgspec.msgpack.encode(
+            ["context.1", ids, tenant, domain, packed, None, unit, None, "of a newer writer"]
+        )
     elif kind == "none":
         value = None
     key = draw(st.sampled_from([tenant.encode()] * 9 + [b"another", None]))
@@ -85,7 +93,7 @@ def test_batches_are_decided_as_singles_are(logs, cached):
     """The same decisions, byte for byte, under the same keys, and the same dead letters with the same reasons, for
     plain contexts, odd encodings, bad records and unknown domains mixed, over changes of specification, and with a
     learner that keeps all domains in memory or drops each at every checkpoint."""
-    learner = LearnerProcessor(0, MemoryState(), lambda *_: None, lambda *_: None, cached_bytes=cached)
+    learner = LearnerProcessor(0, MemoryState(), lambda *_: None, None, cached_bytes=cached)  # refuses nothing
     together, alone = Out(), Out()
     batch = RouterProcessor(0, together.emit, together.dead, learner)
     single = SingleContexts(alone.emit, alone.dead, learner)
@@ -106,6 +114,22 @@ def test_batches_are_decided_as_singles_are(logs, cached):
     assert len(together.emitted) + len(together.kept) == sum(
         (1 + number % 2) * len(log) for number, log in enumerate(logs)
     )
+
+
+def test_units_are_read_in_batches():
+    """A context with a unit, and without, is decided with its batch; one that follows from another decision, alone."""
+    learner = LearnerProcessor(0, MemoryState(), lambda *_: None, lambda *_: None)
+    learner.apply("outcomes", changes(0))
+    out = Out()
+    router = RouterProcessor(0, out.emit, out.dead, learner)
+    alone = []
+    router._single.apply = lambda topic, records: alone.extend(records)
+    units = (None, "u", "v" * 64)
+    asked = [Context(f"c{i}", "guild-0", "domain-0", b"", None, unit) for i, unit in enumerate(units)]
+    asked.append(Context("c3", "guild-0", "domain-0", b"", None, None, "c2"))
+    router.apply("contexts", [FetchedRecord(i, 5, b"guild-0", wire.encode(each)) for i, each in enumerate(asked)])
+    assert [wire.decode("decisions", value).unit for _, _, value in out.emitted] == list(units)
+    assert [wire.decode("contexts", each.value).id for each in alone] == ["c3"]
 
 
 class Out:

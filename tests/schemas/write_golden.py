@@ -1,7 +1,8 @@
 """Writes the golden message of every type that has none yet: `python tests/schemas/write_golden.py`.
 
 A golden message is what a version of a type looks like on the wire, for ever.  One that exists is never overwritten: a
-type whose bytes would change is a new version, with a new tag and a golden message of its own.
+type whose bytes would change is a new version, with a new tag and a golden message of its own.  A type that got fields
+at its end has a further message, `TAG-FIELD`, which shows them.
 """
 
 import json
@@ -71,6 +72,16 @@ EXAMPLES = (
     DeadLetter("learner", "invalid", "Expected `str`", "outcomes", 5, 99, 1_760_000_000_000, b"guild-42", b"\xc1\x00"),
 )  # fmt: skip
 
+_CHAINED = msgspec.structs.replace(_DECISION, unit="u-5a1f", after="m-1296", chain=0.125)
+
+#: By the first of the fields they have beyond the first message of their type.
+LATER = {
+    "context.1-unit": msgspec.structs.replace(EXAMPLES[0], eligible=None, unit="u-5a1f", after="m-1296"),
+    "decision.1-unit": _CHAINED,
+    "outcome.1-unit": msgspec.structs.replace(EXAMPLES[4], decision=_CHAINED),
+    "spec.1-priors": msgspec.structs.replace(EXAMPLES[5], priors={"linear": b"\x00\x01"}),
+}
+
 
 def plain(value: Any) -> Any:
     """The value as JSON can hold it: bytes as {"hex": ...}."""
@@ -90,10 +101,10 @@ def described(event: Any) -> dict[str, Any]:
     return {"tag": event.__struct_config__.tag, "fields": dict(zip(names, plain(values), strict=True))}
 
 
-def write(event: Any, folder: Path = GOLDEN) -> bool:
-    """Write one golden message, and say whether there was none."""
-    tag = event.__struct_config__.tag
-    message, fields = folder / f"{tag}.msgpack", folder / f"{tag}.json"
+def write(event: Any, folder: Path = GOLDEN, name: str | None = None) -> bool:
+    """Write one golden message, named after its tag or by `name`, and say whether there was none."""
+    stem = name or event.__struct_config__.tag
+    message, fields = folder / f"{stem}.msgpack", folder / f"{stem}.json"
     if message.exists() or fields.exists():
         return False
     fields.write_text(json.dumps(described(event), indent=1, ensure_ascii=False) + "\n")
@@ -102,6 +113,6 @@ def write(event: Any, folder: Path = GOLDEN) -> bool:
 
 
 if __name__ == "__main__":
-    for example in EXAMPLES:
-        written = write(example)
-        sys.stdout.write(f"{example.__struct_config__.tag}: {'written' if written else 'exists, left as it is'}\n")
+    for stem, example in [*((each.__struct_config__.tag, each) for each in EXAMPLES), *LATER.items()]:
+        written = write(example, name=stem)
+        sys.stdout.write(f"{stem}: {'written' if written else 'exists, left as it is'}\n")
