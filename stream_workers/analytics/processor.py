@@ -4,6 +4,9 @@ import heapq
 from collections.abc import Sequence
 from typing import Final
 
+from msgspec import Raw
+from msgspec.msgpack import Decoder
+
 from schemas.errors import BadRecordError, Reason
 from schemas.events import Outcome, Reward, SpecChange
 from schemas.wire import check_reward, decode, encode
@@ -17,6 +20,8 @@ from .bucket import Bucket, BucketId, hour_of
 CACHED_BUCKETS: Final = 4096
 
 _SPEC_PREFIX = b"spec/"
+_SPEC_FIELDS: Final = 5  # type, version, tenant, domain, specification
+_parts = Decoder(list[Raw]).decode
 _SOURCE = "outcomes"
 
 
@@ -73,12 +78,12 @@ class AnalyticsProcessor:
         event = decode(_SOURCE, record.value)
         if type(event) is SpecChange:
             _check_key(record, event.tenant)
-            self._change(event)
+            self._change(event, record.value or b"")
         else:
             _check_key(record, event.decision.tenant)
             self._count(event, record.offset)
 
-    def _change(self, change: SpecChange) -> None:
+    def _change(self, change: SpecChange, value: bytes) -> None:
         key = (change.tenant, change.domain)
         spec = change.spec
         if spec is not None and (spec.tenant, spec.domain) != key:
@@ -90,8 +95,8 @@ class AnalyticsProcessor:
         known = self._specs.get(key)
         if known is not None and change.version <= known.version:
             return  # sent again, or overtaken by a newer one
-        self._specs[key] = change
-        self._state.put(_SPEC_PREFIX + encode(key), encode(change))
+        self._specs[key] = SpecChange(change.version, change.tenant, change.domain, spec)
+        self._state.put(_SPEC_PREFIX + encode(key), _as_it_came(value))
 
     def _count(self, outcome: Outcome, offset: int) -> None:
         # First of all, also for an outcome that is refused below: ordinals have no holes, and a hole would be waited
@@ -126,6 +131,15 @@ class AnalyticsProcessor:
     def _load(self, bucket_id: BucketId) -> Bucket:
         value = self._state.get(bucket_id.key())
         return Bucket() if value is None else Bucket.from_bytes(value)
+
+
+def _as_it_came(value: bytes) -> bytes:
+    """A change's record up to its specification, in the bytes of whoever wrote it.
+
+    Encoded again it would have the fields that this release knows: another state of the same log than the release
+    before left, which `verify` would call wrong.
+    """
+    return encode(_parts(value)[:_SPEC_FIELDS])
 
 
 def _check_key(record: Record, tenant: str) -> None:

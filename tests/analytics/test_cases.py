@@ -2,13 +2,17 @@
 
 import math
 
+import msgpack
+import msgspec
 import pytest
 
+from schemas import wire
 from schemas.domains import Component
 from schemas.errors import Reason
 from stream_workers.analytics.bucket import BucketId
+from tests.schemas.write_golden import GOLDEN
 
-from .logs import ARMS, HOUR_MS, NOON_MS, Run, change, log, outcome, specification
+from .logs import ARMS, HOUR_MS, NOON_MS, LogRecord, Run, change, log, outcome, specification
 
 HOUR = NOON_MS // 1000
 
@@ -164,3 +168,14 @@ def test_only_outcomes_are_read():
     processor = Run().processor
     with pytest.raises(AssertionError, match="reads outcomes, not rewards"):
         processor.apply("rewards", [])
+
+
+@pytest.mark.parametrize("stem", ["spec.1", "spec.1-priors"])
+def test_a_specification_is_kept_in_the_bytes_of_its_writer(stem):
+    """What an earlier release wrote stands in the state as that release left it; what policies begin with does not."""
+    value = (GOLDEN / f"{stem}.msgpack").read_bytes()
+    run = Run()
+    run.whole([LogRecord(0, NOON_MS, b"guild-42", value)])
+    (kept,) = (each for key, each in run.state.items.items() if key.startswith(b"spec/"))
+    assert kept == msgpack.packb(msgpack.unpackb(value)[:5])
+    assert wire.decode("specs", kept) == msgspec.structs.replace(wire.decode("specs", value), priors={})
