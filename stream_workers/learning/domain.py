@@ -24,6 +24,8 @@ from stream_workers.bandits.registry import KINDS, check_params, make
 from stream_workers.bandits.table import Acting
 from stream_workers.evaluation.confidence import Interval
 from stream_workers.evaluation.progressive import PRIOR_MEAN, Progressive
+from stream_workers.honesty import checks
+from stream_workers.honesty.gathering import gather
 
 from .outcomes import check, columns
 from .terms import COUNTED, Terms, terms_of
@@ -69,7 +71,7 @@ class _Stored(msgspec.Struct, array_like=True):
 
 
 class DomainState:
-    """What is learned.  Its memory and bytes are those of its policies (see each) and 24 (P + 3 K) for evaluation."""
+    """What is learned.  Its memory and bytes are those of its policies, of `evaluation` and `honesty` (see each)."""
 
     __slots__ = ("_evaluation", "_own", "_policies", "_terms", "revision", "spec", "version")
 
@@ -88,6 +90,7 @@ class DomainState:
             make(each.kind, setting) for each, setting in zip(terms.learners, terms.settings, strict=True)
         ]
         self._evaluation = Progressive(terms.names, terms.arms, self._own)
+        checks.prepare(self._own["checks"])
 
     def _take(self, spec: DomainSpec, version: int) -> None:
         self.spec, self._terms = terms_of(spec)
@@ -134,7 +137,7 @@ class DomainState:
         SpecificationError (nothing changed) if a policy's parameters or names are wrong.
         """
         _check_policies(spec)
-        old = self.spec
+        old, checked = self.spec, self._terms.checked
         redefined = (spec.reward, spec.default_reward) != (old.reward, old.default_reward)
         before = {each.name: (each, policy) for each, policy in zip(self._terms.learners, self._policies, strict=True)}
         learned = self._own
@@ -156,6 +159,14 @@ class DomainState:
         self._own["counts"][:] = learned["counts"]
         self._evaluation = self._evaluation.rearrange(
             terms.names, terms.arms, frozenset(kept), restart=redefined, own=self._own
+        )
+        checks.rearrange(
+            learned["checks"],
+            checked,
+            self._own["checks"],
+            terms.checked,
+            redefined=redefined,
+            same_champion=old.champion == spec.champion,
         )
 
     def decide(
@@ -196,7 +207,7 @@ class DomainState:
         data = columns(outcomes, self.spec, terms.index)
         lambdas, lambda_ = np.empty(len(outcomes)), self._lambda
         lambda_[0] = pace(lambda_[0], data.costs, *terms.pace, lambdas)
-        there = data.chosen >= 0
+        there: NDArray[np.bool_] = data.chosen >= 0
         counts = self._own["counts"]
         counts += (len(outcomes), data.complete.sum(), 0, (~np.isnan(data.costs)).sum())
         if not there.all():
@@ -211,6 +222,15 @@ class DomainState:
         thought = [policy.update(batch) for policy in self._policies]
         probabilities = np.stack([each for each, _ in thought])
         self._evaluation.update(probabilities, thought[0][1], data.eligible, data.chosen, data.propensity, data.reward)
+        rows = np.arange(len(lambdas))
+        predicted = np.full((len(thought), len(lambdas)), np.nan)
+        for row, (_, estimates) in zip(predicted, thought, strict=True):
+            if estimates is not None:
+                row[:] = estimates[rows, data.chosen]
+        gather(
+            self._own["checks"], terms.limits, thought[0][1] is not None, predicted, data.features, data.eligible,
+            data.chosen, data.propensities, data.reward, data.complete, data.decided, data.ended,
+        )  # fmt: skip
 
     def report(self) -> dict[str, Any]:
         """Plain data for status and explanations: counts, lambda, and values with 95% time-uniform intervals."""
@@ -245,7 +265,13 @@ class DomainState:
             ],
             "best_fixed": None if best is None else self.spec.arms[best].name,
             "champion_less_best_fixed": None if advantage is None else _plain(advantage),
+            "alarms": self.alarms(),
+            "checks": checks.findings(self._own["checks"], self._terms.checked),
         }
+
+    def alarms(self) -> list[dict[str, Any]]:
+        """The alarms that stand (`honesty.checks.alarms_of`)."""
+        return checks.alarms_of(self._own["checks"], self._terms.checked)
 
     def to_bytes(self) -> bytes:
         """A function of the logical state alone."""

@@ -19,7 +19,10 @@ CLIPPED: Final = 12  # (policies,)
 FIXED: Final = 13  # (K, 3)
 AHEAD: Final = 14  # (K, 3)
 ACTED: Final = 15  # (K, 3)
-INTEGERS: Final = 16
+CHECKS: Final = 16  # (CHECKS_SIZE,), see `honesty.layout`
+CHECKS_SIZE: Final = 17
+LIMITS: Final = 18  # (honesty.layout.LIMITS + K,)
+INTEGERS: Final = 19
 
 # Of a domain: floats.
 PACE: Final = 0  # budget, step, ceiling, cost_limit

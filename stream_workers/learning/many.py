@@ -15,6 +15,8 @@ from ..bandits.doubly_robust import learn
 from ..bandits.kernel import kernel
 from ..bandits.pacer import pace
 from ..evaluation.progressive import CLIP, evaluate
+from ..honesty.gathering import gather
+from ..honesty.layout import LIMITS
 from . import layout
 
 _INTEGERS: Final = 8 * layout.INTEGERS
@@ -29,8 +31,9 @@ Integers = NDArray[np.int64]
 @kernel("void(i8[::1], i8[:,::1])")
 def _announce(domain: Integers, policies: Integers) -> None:
     """Have a domain's buffers brought near: with many domains each is far away when its turn comes."""
-    K, size = domain[layout.ARMS], domain[layout.POLICIES]
-    prefetch(domain[layout.LAMBDA], domain[layout.AHEAD] + 24 * K - domain[layout.LAMBDA])  # one run, see `terms`
+    size = domain[layout.POLICIES]
+    end = domain[layout.CHECKS] + 8 * domain[layout.CHECKS_SIZE]
+    prefetch(domain[layout.LAMBDA], end - domain[layout.LAMBDA])  # one run, see `terms`
     for row in range(domain[layout.FIRST], domain[layout.FIRST] + size):
         policy = policies[row]
         if policy[layout.LEADER] == layout.DOUBLY_ROBUST:  # one run, see `bandits.model`
@@ -40,7 +43,7 @@ def _announce(domain: Integers, policies: Integers) -> None:
 
 @kernel(
     "i8(i8[:,::1], f8[:,::1], i8[:,::1], f8[:,::1], i8[::1], i8[::1], f4[:,::1], b1[:,::1], i8[::1], f8[::1], "
-    "f8[::1], f8[::1], b1[::1], i8[::1])"
+    "f4[:,::1], f8[::1], f8[::1], b1[::1], f8[::1], f8[::1], i8[::1], i8[::1])"
 )
 def learn_many(
     domains: Integers,
@@ -53,16 +56,21 @@ def learn_many(
     eligible: NDArray[np.bool_],
     chosen: Integers,
     propensity: Array,
+    propensities: NDArray[np.float32],
     reward: Array,
     costs: Array,
     complete: NDArray[np.bool_],
+    decided: Array,
+    ended: Array,
     touched: Integers,
+    alarms: Integers,
 ) -> int:
     """Learn n outcomes in log order within each domain; returns how many domains there were.
 
-    The tables are by slot (`layout`); count: see `deciding.group`.  Of row i features (n, width) and eligible
-    (n, Kmax) the first d and K are its domain's; chosen: an arm that is there; costs: USD, NaN: not observed.
-    Written: touched (n,), of which as many as there are domains: their slots.
+    The tables are by slot (`layout`); count: see `deciding.group`.  Of row i features (n, width), eligible and
+    propensities (n, Kmax) the first d and K are its domain's; chosen: an arm that is there; costs: USD, NaN: not
+    observed.  Written: touched and alarms (n,), of which as many as there are domains: their slots, and how many alarms
+    the checks raised.
     """
     n = slots.shape[0]
     order, ends = np.empty(n, np.int64), np.empty(n, np.int64)
@@ -77,7 +85,8 @@ def learn_many(
         begin = ends[g]
     all_x, all_mask = np.empty(numbers, np.float32), np.empty(cells, np.bool_)
     all_p, all_q, champion_q, all_costs = np.empty(everyone), np.empty(cells), np.empty(cells), np.empty(cells)
-    ints, floats = np.empty(most, np.int64), np.empty((4, most))
+    all_logged, all_predicted = np.empty(cells, np.float32), np.empty(everyone)
+    ints, floats, flags = np.empty(most, np.int64), np.empty((6, most)), np.empty(most, np.bool_)
     domains_at, floats_at = domains.ctypes.data, domain_floats.ctypes.data
     policies_at, numbers_at = policies.ctypes.data, policy_floats.ctypes.data
     begin = 0
@@ -99,7 +108,8 @@ def learn_many(
         d, K, size = domain[layout.FEATURES], domain[layout.ARMS], domain[layout.POLICIES]
         x, mask = all_x[: rows * d].reshape(rows, d), all_mask[: rows * K].reshape(rows, K)
         acts, p, r, c = ints[:rows], floats[0, :rows], floats[1, :rows], floats[2, :rows]
-        lambdas = floats[3, :rows]
+        lambdas, begun, over, whole = floats[3, :rows], floats[4, :rows], floats[5, :rows], flags[:rows]
+        logged = all_logged[: rows * K].reshape(rows, K)
         counts = integers(domain[layout.COUNTS], 4)
         counts[0] += rows
         for i in range(rows):
@@ -107,7 +117,8 @@ def learn_many(
             for j in range(d):
                 x[i, j] = features[row, j]
             for a in range(K):
-                mask[i, a] = eligible[row, a]
+                mask[i, a], logged[i, a] = eligible[row, a], propensities[row, a]
+            begun[i], over[i], whole[i] = decided[row], ended[row], complete[row]
             acts[i], p[i], r[i], c[i] = chosen[row], propensity[row], reward[row], costs[row]
             counts[1] += complete[row]
             counts[3] += not np.isnan(c[i])
@@ -120,11 +131,13 @@ def learn_many(
                 expected[i, a] = prices[a]
         probabilities = all_p[: size * rows * K].reshape(size, rows, K)
         q, model = all_q[: rows * K].reshape(rows, K), champion_q[: rows * K].reshape(rows, K)
+        predicted = all_predicted[: size * rows].reshape(size, rows)
         has_model = False
         for each in range(size):
             policy, number = policies[domain[layout.FIRST] + each], policy_floats[domain[layout.FIRST] + each]
             if policy[layout.LEADER] != layout.DOUBLY_ROBUST:
                 constant(mask, policy[layout.LEADER], number[layout.MINIMUM], probabilities[each])
+                predicted[each] = np.nan
                 continue
             m = policy[layout.SIZE]
             if each == 0:
@@ -141,10 +154,16 @@ def learn_many(
                 matrices(policy[layout.SHARED], 1, m), number[layout.CORRECTION_RIDGE], number[layout.CLIP],
                 probabilities[each], model if each == 0 else q,
             )  # fmt: skip
+            for i in range(rows):
+                predicted[each, i] = model[i, acts[i]] if each == 0 else q[i, acts[i]]
         evaluate(
             probabilities, model, has_model, mask, acts, p, r, CLIP,
             matrix(domain[layout.VALUES], size, 3), vector(domain[layout.CLIPPED], size),
             matrix(domain[layout.FIXED], K, 3), matrix(domain[layout.AHEAD], K, 3),
             matrix(domain[layout.ACTED], K, 3),
+        )  # fmt: skip
+        alarms[g] = gather(
+            vector(domain[layout.CHECKS], domain[layout.CHECKS_SIZE]), vector(domain[layout.LIMITS], LIMITS + K),
+            has_model, predicted, x, mask, acts, logged, r, whole, begun, over,
         )  # fmt: skip
     return groups

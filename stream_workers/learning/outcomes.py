@@ -3,7 +3,7 @@
 import math
 import struct
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,21 +27,17 @@ class Columns(NamedTuple):
     eligible: NDArray[np.bool_]  # (n, K)
     chosen: NDArray[np.int64]  # (n,); -1: the arm is no longer there
     propensity: NDArray[np.float64]  # (n,)
+    propensities: NDArray[np.float32]  # (n, K) as logged, 0 where not eligible
     reward: NDArray[np.float64]  # (n,)
     costs: NDArray[np.float64]  # (n,) USD; NaN: not observed
     complete: NDArray[np.bool_]  # (n,) every required component was observed
+    decided: NDArray[np.float64]  # (n,) ms
+    ended: NDArray[np.float64]  # (n,) ms
 
     def where(self, rows: NDArray[np.bool_]) -> "Columns":
         """Only these rows."""
-        return Columns(
-            self.features[rows],
-            self.eligible[rows],
-            self.chosen[rows],
-            self.propensity[rows],
-            self.reward[rows],
-            self.costs[rows],
-            self.complete[rows],
-        )
+        parts: list[Any] = [each[rows] for each in self]
+        return Columns(*parts)
 
 
 def check(outcome: Outcome, spec: DomainSpec) -> None:
@@ -111,7 +107,25 @@ def columns(outcomes: Sequence[Outcome], spec: DomainSpec, index: dict[str, int]
         masks[set_of],
         np.array(chosen, np.int64),
         np.array(propensity, np.float64),
+        _propensities(outcomes, set_of, places, len(spec.arms)),
         np.array(reward, np.float64),
         np.array(costs, np.float64),
         np.array(complete, np.bool_),
+        np.array([each.decided_at_ms for each in outcomes], np.float64),
+        np.array([each.ended_at_ms for each in outcomes], np.float64),
     )
+
+
+def _propensities(
+    outcomes: Sequence[Outcome], set_of: Sequence[int], places: Sequence[Sequence[int]], arms: int
+) -> NDArray[np.float32]:
+    """Every logged propensity at the place of its arm."""
+    found = np.zeros((len(outcomes), arms), np.float32)
+    sets = np.array(set_of, np.int64)
+    for number, place in enumerate(places):
+        rows = np.flatnonzero(sets == number)
+        logged = b"".join([outcomes[row].decision.propensities for row in rows.tolist()])
+        there = np.flatnonzero(np.array(place, np.int64) >= 0)
+        each = np.frombuffer(logged, "<f4").reshape(len(rows), len(place))
+        found[np.ix_(rows, np.array(place, np.int64)[there])] = each[:, there]
+    return found

@@ -171,7 +171,7 @@ def _read_arms(
 @kernel(
     "i8(u1[::1], i8[::1], i8[::1], i8[::1], i8[::1], u8[::1], i8[::1], u1[::1], i8[:,::1], i8[:,::1], f8[:,::1], "
     "u1[:,::1], u1[:,::1], f8[:,::1], i8[::1], i8[::1], i8[::1], i8[::1], f4[:,::1], b1[:,::1], i8[::1], f8[::1], "
-    "f8[::1], f8[::1], b1[::1])"
+    "f4[:,::1], f8[::1], f8[::1], b1[::1], f8[::1], f8[::1])"
 )
 def read_outcomes(
     data: Bytes,
@@ -196,9 +196,12 @@ def read_outcomes(
     eligible: NDArray[np.bool_],
     chosen: Places,
     propensity: Floats,
+    propensities: NDArray[np.float32],
     reward: Floats,
     costs: Floats,
     complete: NDArray[np.bool_],
+    decided: Floats,
+    ended: Floats,
 ) -> int:
     """Read n outcomes; how many are plain.
 
@@ -223,8 +226,8 @@ def read_outcomes(
         begin, size, at = read_text(data, at, end)
         if at < 0 or number < 0 or not (_is(data, begin, size, _COMPLETE) or _is(data, begin, size, _HORIZON)):
             continue
-        _, at = read_integer(data, at, end)
-        _, observations_at = read_integer(data, at, end)
+        begun, at = read_integer(data, at, end)
+        over, observations_at = read_integer(data, at, end)
         at = skip(data, observations_at, end)
         decision_offset, at = read_integer(data, at, end)
         fields, at = read_array(data, at, end) if at >= 0 and decision_offset >= 0 else (0, -1)
@@ -246,9 +249,9 @@ def read_outcomes(
             continue
         domain = domains[which]
         K, d, components = domain[layout.ARMS], domain[layout.FEATURES], domain[layout.COMPONENTS]
-        mask = eligible[found]
+        mask, logged = eligible[found], propensities[found]
         for a in range(mask.shape[0]):
-            mask[a] = False
+            mask[a], logged[a] = False, 0.0
         count, at = _read_arms(data, at, end, arm_names, domain[layout.NAMES], K, places, mask)
         choice, at = read_integer(data, at, end)
         p_at, p_size, at = read_bytes(data, at, end)
@@ -273,6 +276,7 @@ def read_outcomes(
         for k in range(count):
             total += np.float64(probabilities[k])
             least = min(least, np.float64(probabilities[k]))
+            logged[places[k]] = probabilities[k]
         if not (abs(total - 1.0) <= _SURELY_ONE and least >= 0.0 and probabilities[choice] > 0.0):
             continue
         copy_bytes(numbers, 0, data, x_at, x_size)
@@ -290,6 +294,7 @@ def read_outcomes(
         verdicts[i] = which
         row[found], slot[found], ordinal[found] = i, which, number
         chosen[found], propensity[found], costs[found] = places[choice], np.float64(probabilities[choice]), cost
+        decided[found], ended[found] = np.float64(begun), np.float64(over)
         reward[found], complete[found] = worth(
             parts, domain[layout.PARTS], components, domain_floats[which, layout.DEFAULT], values
         )
@@ -298,18 +303,21 @@ def read_outcomes(
 
 
 class PlainOutcomes(NamedTuple):
-    """Outcomes of many domains in log order.  features (n, width) and eligible (n, Kmax): the first d and K count."""
+    """Outcomes of many domains in log order.  The first d of features, K of eligible and propensities count."""
 
     row: Places  # (n,) index in the batch
     slot: Places
     ordinal: Places
-    features: NDArray[np.float32]
-    eligible: NDArray[np.bool_]
+    features: NDArray[np.float32]  # (n, width)
+    eligible: NDArray[np.bool_]  # (n, Kmax)
     chosen: Places  # index among the domain's arms
     propensity: Floats
+    propensities: NDArray[np.float32]  # (n, Kmax)
     reward: Floats
     costs: Floats  # USD; NaN: not observed
     complete: NDArray[np.bool_]
+    decided: Floats  # ms
+    ended: Floats
 
     def where(self, rows: Any) -> "PlainOutcomes":
         """Only these rows (a mask, or a slice)."""
@@ -327,8 +335,8 @@ def read(
     verdicts = np.empty(n, np.int64)
     plain = PlainOutcomes(
         np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.int64), np.empty((n, width), np.float32),
-        np.empty((n, arms), np.bool_), np.empty(n, np.int64), np.empty(n), np.empty(n), np.empty(n),
-        np.empty(n, np.bool_),
+        np.empty((n, arms), np.bool_), np.empty(n, np.int64), np.empty(n), np.empty((n, arms), np.float32), np.empty(n),
+        np.empty(n), np.empty(n, np.bool_), np.empty(n), np.empty(n),
     )  # fmt: skip
     columns = (records.data, records.key_at, records.key_size, records.value_at, records.value_size)
     arguments: list[Any] = [*(np.ascontiguousarray(each) for each in columns), *lookup, *tables, verdicts, *plain]

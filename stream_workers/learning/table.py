@@ -146,9 +146,11 @@ class LearningTable:
             self.part_floats.data[row] = (part.weight, part.worst, part.best, part.required)
         cost = list(spec.reward).index("cost") if "cost" in spec.reward else -1
         head = (spec.features, K, 0, len(terms.learners), names, parts, C, cost, address_of(terms.prices))
-        own = terms.arrangement.at("lambda", "counts", *PARTS)
-        moves = np.repeat(np.array([0, 1], np.int64), [len(head), len(own)])
-        found = _Shared(np.array([*head, *own], np.int64), moves, np.array([*terms.pace, spec.default_reward]))
+        own = terms.arrangement.at("lambda", "counts", *PARTS, "checks")
+        tail = (terms.checked.size, address_of(terms.limits))
+        moves = np.repeat(np.array([0, 1, 0], np.int64), [len(head), len(own), len(tail)])
+        whole = np.array([*head, *own, *tail], np.int64)
+        found = _Shared(whole, moves, np.array([*terms.pace, spec.default_reward]))
         self._shared[terms] = found
         return found
 
@@ -198,11 +200,11 @@ class LearningTable:
 
     def learn(self, plain: PlainOutcomes) -> None:
         """Learn these, in log order within each domain; `take_changed` and `age` tell of which domains."""
-        touched = np.empty(len(plain.slot), np.int64)
+        touched, alarms = np.empty(len(plain.slot), np.int64), np.empty(len(plain.slot), np.int64)
         groups = learn_many(
             self.domains, self.floats, self.policies.data, self.policy_floats.data, self.count,
-            plain.slot, plain.features, plain.eligible, plain.chosen, plain.propensity, plain.reward, plain.costs,
-            plain.complete, touched,
+            plain.slot, plain.features, plain.eligible, plain.chosen, plain.propensity, plain.propensities,
+            plain.reward, plain.costs, plain.complete, plain.decided, plain.ended, touched, alarms,
         )  # fmt: skip
         self.calls += 1
         self._changed[touched[:groups]] = True

@@ -19,6 +19,7 @@ from stream_workers.bandits.pacer import pace_for
 from stream_workers.bandits.packing import Packing
 from stream_workers.bandits.policy import Setting
 from stream_workers.evaluation import progressive
+from stream_workers.honesty.checks import Subject, limits_of
 
 #: Of the outcomes of a domain.
 COUNTED: Final = ("outcomes", "complete", "removed_arm", "costs")
@@ -47,11 +48,26 @@ class Terms:
             Setting(self.arms, spec.features, spec.exploration_minimum, spec.forgetting, each.params)
             for each in self.learners
         )
+        #: What the checks are about, and what they take from it.
+        self.checked: Final = Subject(
+            self.names,
+            self.arms,
+            tuple(arm.enabled for arm in spec.arms),
+            spec.features,
+            spec.horizon_ms,
+            spec.exploration_minimum,
+        )
+        self.limits: Final = limits_of(self.checked)
         evaluation = progressive.parts(len(self.learners), len(self.arms))
         self.arrangement: Final = Arrangement(
-            {"lambda": (np.float64, (1,)), "counts": (np.int64, (len(COUNTED),)), **evaluation}
+            {
+                "lambda": (np.float64, (1,)),
+                "counts": (np.int64, (len(COUNTED),)),
+                **evaluation,
+                "checks": (np.float64, (self.checked.size,)),
+            }
         )
-        self.packing: Final = Packing(self.arrangement, {name: name for name in progressive.PARTS})
+        self.packing: Final = Packing(self.arrangement, {name: name for name in (*progressive.PARTS, "checks")})
 
 
 _known: WeakValueDictionary[bytes, Terms] = WeakValueDictionary()
