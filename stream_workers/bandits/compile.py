@@ -9,7 +9,7 @@ from timeit import default_timer  # how long this took, for the person who waits
 
 import stream_workers
 
-PACKAGES = ("bandits", "evaluation", "columnar", "learning", "routing", "joining")
+PACKAGES = ("bandits", "evaluation", "honesty", "columnar", "learning", "routing", "joining")
 
 
 def modules() -> list[str]:
