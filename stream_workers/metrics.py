@@ -71,3 +71,20 @@ class WorkerMetrics(Collector):
         for kind, count in status["joined"].items():
             joined.add_metric([kind], count)
         yield joined
+        alarmed = GaugeMetricFamily(
+            "croupier_domains_alarmed",
+            "Domains with an alarm of the last day, in the partitions owned",
+            labels=["kind"],
+        )
+        for kind, count in status["alarms_by_kind"].items():
+            alarmed.add_metric([kind], count)
+        yield alarmed
+        # Only domains with an alarm have series of their own, and only so many: tenants may be a hundred thousand.
+        alarms = GaugeMetricFamily(
+            "croupier_alarm_timestamp_seconds",
+            "When an alarm of a domain was last raised, by the broker's clock",
+            labels=["tenant", "domain", "kind"],
+        )
+        for each in status["alarms"]:
+            alarms.add_metric([each["tenant"], each["domain"], each["kind"]], each["at_ms"] / 1000.0)
+        yield alarms

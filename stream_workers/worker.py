@@ -18,6 +18,7 @@ from schemas import topics, wire
 from schemas.events import Clock
 from schemas.version import VERSION
 
+from .honesty.layout import KINDS
 from .http import StatusServer
 from .joining.processor import JoinerProcessor
 from .learning.processor import LearnerProcessor
@@ -31,6 +32,7 @@ log = structlog.get_logger(__name__)
 
 _CLOCK_SECONDS = 0.2
 _TOLD_DOMAINS = 1_000
+_TOLD_ALARMS = 500
 _CLOCK = wire.encode(Clock())
 
 
@@ -134,6 +136,7 @@ class Worker:
         """What can be said without a look at any domain: for metrics, often asked."""
         joined: Counter[str] = Counter()
         tenants: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        alarms: list[dict[str, Any]] = []
         decisions_open = rewards_held = 0
         for partition in list(self.app.ledger.owned.values()):
             for stage in partition.stages.values():
@@ -144,6 +147,10 @@ class Worker:
                     for tenant, tally in processor.tallies().items():
                         tenants[tenant].update(tally)  # records without a tenant are counted in every partition
                         joined.update(tally)
+                elif isinstance(processor, LearnerProcessor):
+                    for (tenant, domain), told in processor.alarms().items():
+                        alarms += ({"tenant": tenant, "domain": domain, **each} for each in told)
+        alarms.sort(key=lambda each: (KINDS.index(each["kind"]), each["tenant"], each["domain"]))
         return {
             "role": self.settings.role,
             "pid": os.getpid(),
@@ -154,6 +161,8 @@ class Worker:
             "rewards_held": rewards_held,
             "joined": dict(joined),
             "tenants": {tenant: dict(tally) for tenant, tally in tenants.items()},
+            "alarms": alarms[:_TOLD_ALARMS],
+            "alarms_by_kind": {kind: sum(each["kind"] == kind for each in alarms) for kind in KINDS},
         }
 
     def status(self) -> dict[str, Any]:

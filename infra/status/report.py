@@ -9,6 +9,7 @@ from msgspec import Struct
 from infra.readable.quantities import count
 from schemas.topics import full_name
 
+from .alarms import Alarm, alarms, untold
 from .processes import Process
 from .sample import FLOW, Group, Sample
 
@@ -65,6 +66,8 @@ class Report(Struct, frozen=True):
     healthy: bool
     problems: list[str]  # why not
     notes: list[str]  # what else is worth knowing
+    alarms: list[Alarm]  # what the learners' checks found in the last day: nothing that a restart would mend
+    alarms_untold: int
     partitions: int
     groups: list[GroupReport]
     topics: list[TopicReport]
@@ -85,6 +88,8 @@ def report(before: Sample, after: Sample, processes: Sequence[Process], prefix: 
         healthy=not problems,
         problems=problems,
         notes=list(_notes(after, processes, run_directory)),
+        alarms=alarms(processes),
+        alarms_untold=untold(processes),
         partitions=after.partitions,
         groups=[_group(earlier[group.role], group, seconds, prefix) for group in after.groups],
         topics=[

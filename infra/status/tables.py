@@ -1,6 +1,6 @@
 """A report as tables people like to read."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rich import box
@@ -15,6 +15,8 @@ from .report import GroupReport, ProcessReport, Report
 
 #: More partitions than this are not listed one by one unless records wait in them.
 _SHOWN_PARTITIONS = 32
+#: More alarms than this are counted.
+_SHOWN_ALARMS = 20
 
 #: Tallies of the joiner, and what they are called here.
 _TALLIES = {
@@ -34,7 +36,7 @@ _TALLIES = {
 
 def tables(report: Report) -> RenderableType:
     """Everything, for a person."""
-    parts: list[RenderableType] = [_verdict(report), _topics(report), _partitions(report)]
+    parts: list[RenderableType] = [_verdict(report), *_alarms(report), _topics(report), _partitions(report)]
     if report.processes:
         parts.append(_processes(report))
     parts.append(_dead_letters(report))
@@ -53,6 +55,18 @@ def _verdict(report: Report) -> Text:
     for note in report.notes:
         text.append(f"\n  {printable(note)}", "dim")
     return text
+
+
+def _alarms(report: Report) -> Iterator[Text]:
+    """What the data of which domain does not keep, and what to do."""
+    for alarm in report.alarms[:_SHOWN_ALARMS]:
+        text = Text(f"{printable(alarm.tenant)}/{printable(alarm.domain)}: {printable(alarm.what)}", "yellow")
+        text.append(f" ({alarm.kind}, last at {alarm.at})", "dim")
+        text.append(f"\n    {alarm.do}", "")
+        yield text
+    more = len(report.alarms[_SHOWN_ALARMS:]) + report.alarms_untold
+    if more:
+        yield Text(f"{count(more, 'more alarm')}: croupier status --json, croupier_domains_alarmed", "yellow")
 
 
 def _topics(report: Report) -> Table:

@@ -1,7 +1,7 @@
 """The domains of a partition that are in memory: those that learned last, within a bound, and all that changed."""
 
 from collections.abc import Iterable, Iterator
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from schemas import wire
 from schemas.errors import BadRecordError
@@ -40,6 +40,7 @@ class DomainCache:
         self._dirty: set[Name] = set()
         self._removed: set[Name] = set()
         self._followers: list[Follower] = []
+        self._alarms: dict[Name, list[dict[str, Any]]] = {}  # of those not in memory: as they were
         self.table = LearningTable()
 
     def tell(self, follower: Follower) -> None:
@@ -67,6 +68,7 @@ class DomainCache:
         self._removed.discard(name)
         if state is None:
             self._removed.add(name)
+            self._alarms.pop(name, None)
         else:
             self._enter(name, state)
             self._dirty.add(name)
@@ -87,10 +89,26 @@ class DomainCache:
         """A domain in memory has changed in place, but for what `table` learned."""
         self._dirty.add(name)
         self._ages[name] = self.table.calls
+        self._note_alarms(name, self._domains[name])
 
     def recent(self) -> Iterator[tuple[Name, DomainState]]:
         """The domains in memory, the one that learned last first."""
         return iter([(name, self._domains[name]) for name in sorted(self._domains, key=self._age, reverse=True)])
+
+    def alarms(self) -> dict[Name, list[dict[str, Any]]]:
+        """The alarms that stand, of each domain that has some and was in memory since the partition came."""
+        for name in {*self.table.take_alarmed(), *self._alarms}:
+            state = self._domains.get(name)
+            if state is not None:
+                self._note_alarms(name, state)
+        return dict(self._alarms)
+
+    def _note_alarms(self, name: Name, state: DomainState) -> None:
+        told = state.alarms()
+        if told:
+            self._alarms[name] = told
+        else:
+            self._alarms.pop(name, None)
 
     def names(self) -> list[Name]:
         """All domains, in memory or not, in order."""
@@ -122,11 +140,14 @@ class DomainCache:
         self._sizes[name] = state.nbytes
         self._bytes += state.nbytes
         self.table.put(name, state)
+        self._note_alarms(name, state)
         for follower in self._followers:
             follower.entered(name, state)
 
     def _leave(self, name: Name) -> None:
-        if self._domains.pop(name, None) is not None:
+        state = self._domains.pop(name, None)
+        if state is not None:
+            self._note_alarms(name, state)
             self._bytes -= self._sizes.pop(name)
             del self._ages[name]
             self.table.drop(name)

@@ -5,7 +5,7 @@ beginning, ends with the same bytes (`replay`).  Nothing else may change it; spe
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +56,10 @@ class LearnerProcessor:
     def recent(self) -> Iterator[tuple[tuple[str, str], DomainState]]:
         """The domains in memory, the one that learned last first."""
         return self._cache.recent()
+
+    def alarms(self) -> dict[tuple[str, str], list[dict[str, Any]]]:
+        """The alarms that stand, by domain; of domains that were not in memory since the partition came none."""
+        return self._cache.alarms()
 
     def domains(self) -> list[tuple[str, str]]:
         """The names of all domains of this partition."""

@@ -79,6 +79,7 @@ class LearningTable:
         self.count = np.zeros(8, np.int64)
         self.calls = 0
         self._changed = np.zeros(8, np.bool_)
+        self._alarmed = np.zeros(8, np.bool_)
         self._last = np.zeros(8, np.int64)
         self.policies = _Rows(layout.POLICY_INTEGERS, np.int64)
         self.policy_floats = _Rows(layout.POLICY_FLOATS, np.float64)
@@ -110,8 +111,9 @@ class LearningTable:
             self.names.append(None)
             self._held.append(None)
             if slot >= len(self.domains):
-                self.domains, self.floats, self.count, self._changed, self._last = (
-                    grown(each, slot + 1) for each in (self.domains, self.floats, self.count, self._changed, self._last)
+                self.domains, self.floats, self.count, self._changed, self._alarmed, self._last = (
+                    grown(each, slot + 1)
+                    for each in (self.domains, self.floats, self.count, self._changed, self._alarmed, self._last)
                 )
         first = self.policies.take(len(learning.policies))
         assert self.policy_floats.take(len(learning.policies)) == first
@@ -180,7 +182,7 @@ class LearningTable:
         self._unshare(self._terms.pop(slot))
         self.lookup.drop(slot)
         self.names[slot] = None
-        self._changed[slot], self._last[slot] = False, 0
+        self._changed[slot], self._alarmed[slot], self._last[slot] = False, False, 0
         self._held[slot] = None
         self._free.append(slot)
 
@@ -208,12 +210,20 @@ class LearningTable:
         )  # fmt: skip
         self.calls += 1
         self._changed[touched[:groups]] = True
+        self._alarmed[touched[:groups][alarms[:groups] > 0]] = True
         self._last[touched[:groups]] = self.calls
 
     def take_changed(self) -> list[Name]:
         """The domains that have learned here since the last call."""
-        slots = np.flatnonzero(self._changed)
-        self._changed[slots] = False
+        return self._take(self._changed)
+
+    def take_alarmed(self) -> list[Name]:
+        """The domains in which alarms were raised here since the last call."""
+        return self._take(self._alarmed)
+
+    def _take(self, flags: NDArray[np.bool_]) -> list[Name]:
+        slots = np.flatnonzero(flags)
+        flags[slots] = False
         found = [self.names[slot] for slot in slots.tolist()]
         return [name for name in found if name is not None]
 

@@ -4,8 +4,10 @@ import re
 from pathlib import Path
 
 from infra.commands.exits import Exit
+from infra.status.alarms import WORDS
 from infra.supervisor import _MEANING
 from schemas.topics import ALL
+from stream_workers.honesty.layout import KINDS
 from stream_workers.joining.tallies import COUNTED
 from stream_workers.metrics import WorkerMetrics
 from stream_workers.runtime.app import EXIT_FAILED, EXIT_LEASE_LOST
@@ -24,6 +26,8 @@ def test_every_metric_is_on_the_page():
             "healthy": True, "generation": 1, "checkpoint_age_seconds": 0.5, "in_flight_bytes": 0,
             "recovering": None, "decisions_open": 0, "rewards_held": 0, "joined": dict.fromkeys(COUNTED, 0),
             "partitions": [{"topic": "contexts", "partition": 0, "lag": 0}],
+            "alarms": [{"tenant": "acme", "domain": "model_routing", "kind": "share", "at_ms": 1}],
+            "alarms_by_kind": dict.fromkeys(KINDS, 0),
         }
     )  # fmt: skip
     metrics.applied.labels("router").inc()
@@ -58,6 +62,12 @@ def test_exit_codes_are_on_the_page():
     """Every exit code that a command or a process gives is explained."""
     listed = {int(row[0]) for row in rows(PAGE, "exit code", "means", "do")}
     assert {*map(int, Exit), EXIT_FAILED, EXIT_LEASE_LOST, *_MEANING, 0} <= listed
+
+
+def test_alarms_are_on_the_page():
+    """Every kind of alarm that the checks raise has words in `croupier status` and a row on the page."""
+    assert [code(row[0])[0] for row in rows(PAGE, "alarm", "means", "do")] == list(WORDS)
+    assert set(WORDS) == set(KINDS)
 
 
 def test_log_lines_are_those_that_are_written():
