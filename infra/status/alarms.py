@@ -115,8 +115,10 @@ def _less_or_more(gap: float) -> str:
 WORDS: Final[dict[str, tuple[Callable[[Mapping[str, Any]], str], str]]] = {
     "propensity": (
         _propensity,
-        "Nothing learned or evaluated from these decisions can be trusted. Find the program that writes them. "
-        + "Does it draw from the very probabilities that it logs?",
+        (
+            "Nothing learned or evaluated from these decisions can be trusted. Find the program that writes them. "
+            "Does it draw from the very probabilities that it logs?"
+        ),
     ),
     "floor": (
         _floor,
@@ -132,8 +134,7 @@ WORDS: Final[dict[str, tuple[Callable[[Mapping[str, Any]], str], str]]] = {
     ),
     "reward": (
         _reward,
-        "See which component fell (croupier tail outcomes), and whether a model, a prompt or the sender of feedback "
-        + "changed.",
+        "See which component fell (croupier tail outcomes), and whether a model, a prompt or its sender changed.",
     ),
     "prediction": (
         _prediction,
@@ -141,8 +142,10 @@ WORDS: Final[dict[str, tuple[Callable[[Mapping[str, Any]], str], str]]] = {
     ),
     "feature": (
         _feature,
-        "See whether the program that makes the contexts changed. Learners scale features by what they saw first. "
-        + "So mend the feature, or give the policies new names: then they learn anew.",
+        (
+            "See whether the program that makes the contexts changed. Learners scale features by what they saw first. "
+            "So mend the feature, or give the policies new names: then they learn anew."
+        ),
     ),
     "share": (
         _share,
