@@ -47,3 +47,47 @@ def dr(
     weight = np.minimum(probabilities[rows, chosen] / propensity, clip)
     terms: Array = dm(probabilities, model) + weight * (reward - model[rows, chosen])
     return terms
+
+
+def switch_dr(
+    reward: Array,
+    propensity: Array,
+    chosen: NDArray[np.int64],
+    probabilities: Array,
+    model: Array,
+    threshold: float = math.inf,
+) -> Array:
+    """Terms of Switch-DR (Wang, Agarwal, Dudik 2017): doubly robust where the weight is at most `threshold`, or DM."""
+    rows = np.arange(len(reward))
+    weight = probabilities[rows, chosen] / propensity
+    weight = np.where(weight <= threshold, weight, 0.0)
+    terms: Array = dm(probabilities, model) + weight * (reward - model[rows, chosen])
+    return terms
+
+
+def dros(
+    reward: Array,
+    propensity: Array,
+    chosen: NDArray[np.int64],
+    probabilities: Array,
+    model: Array,
+    shrinkage: float = math.inf,
+) -> Array:
+    """Terms of DR with optimistic shrinkage (Su, Dimakopoulou, Krishnamurthy, Dudik 2020, eq. 9).
+
+    The weight w becomes lambda w / (w^2 + lambda): lambda = 0 is DM, infinity DR.
+    """
+    rows = np.arange(len(reward))
+    weight = shrunk(probabilities[rows, chosen] / propensity, shrinkage)
+    terms: Array = dm(probabilities, model) + weight * (reward - model[rows, chosen])
+    return terms
+
+
+def shrunk(weight: Array, shrinkage: float) -> Array:
+    """Weights w (n,) as lambda w / (w^2 + lambda)."""
+    if math.isinf(shrinkage):
+        return weight
+    if shrinkage == 0.0:
+        return np.zeros_like(weight)
+    # As w / (1 + w w / lambda), which does not overflow where lambda w would.
+    return weight / (1.0 + weight * (weight / shrinkage))
