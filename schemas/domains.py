@@ -63,3 +63,4 @@ class DomainSpec(Struct, frozen=True):
     forgetting: Annotated[float, Meta(gt=0.9, le=1.0)] = 1.0  # geometric weight of older outcomes, per outcome
     budget: Budget | None = None
     content_features: bool = False  # opted in to features made from message content
+    baseline: Identifier | None = None  # the arm the champion is compared with; None: the one of the highest price

@@ -37,7 +37,14 @@ def worker_stages(*, early_ms: int = EARLY_MS, remember_ms: int = REMEMBER_MS) -
 
     return [
         Stage("joiner", (topics.DECISIONS.name, topics.REWARDS.name), joiner, changelog=topics.JOINER_STATE.name),
-        Stage("learner", (topics.OUTCOMES.name,), learner, changelog=topics.LEARNER_STATE.name, rebuilds=True),
+        Stage(
+            "learner",
+            (topics.OUTCOMES.name,),
+            learner,
+            changelog=topics.LEARNER_STATE.name,
+            state_version=2,
+            rebuilds=True,
+        ),
         Stage("router", (topics.CONTEXTS.name,), router, urgent=True, waits_for=("learner",)),
     ]
 

@@ -34,6 +34,8 @@ def _differences(old: DomainSpec, new: DomainSpec) -> Iterator[str]:
         before, after = getattr(old, field), getattr(new, field)
         if before != after:
             yield _changed(words, before, after)
+    if old.baseline != new.baseline:
+        yield _changed("baseline", old.baseline or "the highest price", new.baseline or "the highest price")
     yield from _arms(old.arms, new.arms)
     yield from _components(old.reward, new.reward)
     if old.horizon_ms != new.horizon_ms:

@@ -103,6 +103,19 @@ def learner_parameters_fit(table: Table, path: Path, problems: Problems) -> None
             )
 
 
+def baseline_is_an_arm(table: Table, path: Path, problems: Problems) -> None:
+    """The champion is compared with an arm of the domain."""
+    names = [arm["name"] for _, arm in _tables(table, "arms") if isinstance(arm.get("name"), str)]
+    baseline = table.get("baseline")
+    if isinstance(baseline, str) and names and baseline not in names:
+        problems.add(
+            (*path, "baseline"),
+            show(baseline),
+            f"one of this domain's arms: {', '.join(map(show, names))}",
+            suggestion(baseline, names),
+        )
+
+
 def state_fits_a_record(table: Table, path: Path, problems: Problems) -> None:
     """What is learned for a domain travels as one record of the changelog, which has a largest size."""
     features, arms = table.get("features"), len(list(_tables(table, "arms")))
@@ -166,6 +179,7 @@ RULES: Final[tuple[Callable[[Table, Path, Problems], None], ...]] = (
     something_is_awaited,
     learner_names_are_unique,
     learner_parameters_fit,
+    baseline_is_an_arm,
     state_fits_a_record,
     budget_can_be_kept,
 )

@@ -54,6 +54,7 @@ def details(version: int, spec: DomainSpec) -> RenderableType:
         ("exploration minimum", f"{spec.exploration_minimum:g}"),
         ("forgetting", f"{spec.forgetting:g}"),
         ("budget", f"${spec.budget.cost_per_request:g} a request" if spec.budget else "none"),
+        ("baseline", spec.baseline or "the arm of the highest price"),
         ("content features", "opted in" if spec.content_features else "off"),
         ("champion", _learner(spec.champion)),
         *(("challenger", _learner(each)) for each in spec.challengers),

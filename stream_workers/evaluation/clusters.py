@@ -27,7 +27,7 @@ def numbered(names: Sequence[Hashable]) -> NDArray[np.int64]:
 
 def sums(terms: Array, clusters: NDArray[np.int64]) -> tuple[Array, Array]:
     """The sum of each cluster's terms and their number, (C,) each."""
-    return np.bincount(clusters, weights=terms), np.bincount(clusters).astype(np.float64)
+    return np.bincount(clusters, weights=terms).astype(np.float64), np.bincount(clusters).astype(np.float64)
 
 
 def unit_variance(terms: Array, clusters: NDArray[np.int64]) -> tuple[int, float]:

@@ -20,12 +20,18 @@ LEAST = 30
 
 
 class Interval(NamedTuple):
-    """An estimate with its time-uniform interval.  n: outcomes it is made of; the limits are infinite below LEAST."""
+    """An estimate with its time-uniform interval.  n: outcomes it is made of.
+
+    asymptotic_lower, asymptotic_upper: where lower and upper hold for every n (`empirical_bernstein`), those of the
+    asymptotic one beside them, which is narrower and promises nothing early; infinite below LEAST.
+    """
 
     n: int
     estimate: float
     lower: float
     upper: float
+    asymptotic_lower: float = -math.inf
+    asymptotic_upper: float = math.inf
 
 
 def half_width(n: int, variance: float, alpha: float = ALPHA, tightest_at: int = TIGHTEST_AT) -> float:

@@ -10,9 +10,11 @@ nonasymptotic confidence sequences", Theorem 4).  Nothing is asked of the larges
 they like, the variance may be infinite, and terms may depend on the past: a policy that learns, contexts that drift.
 
 Mixed over l with a gamma density (ibid., Proposition 9, gamma-exponential mixture) it bounds the running mean of m_t,
-whatever m_t does; that is `limit`.  Bets l_t that follow the variance (Waudby-Smith, Ramdas 2023, "Estimating means of
-bounded random variables by betting", Theorem 2) bound a weighted mean of m_t, so they are for means that stay the
-same: `predictable_mixture`.
+whatever m_t does; that is `limit`.  The same means can have terms of several scales (`pseudo_outcomes` has them: a
+small scale is good early, a large one where weights are large); the average of their supermartingales is one again,
+so that `joint_limit` is nearly as good as the best of them, whichever that is.  Bets l_t that follow the variance
+(Waudby-Smith, Ramdas 2023, "Estimating means of bounded random variables by betting", Theorem 2) bound a weighted mean
+of m_t, so they are for means that stay the same: `predictable_mixture`.
 """
 
 import math
@@ -27,25 +29,29 @@ from .incomplete_gamma import log_lower
 
 Array = NDArray[np.float64]
 
-#: The intrinsic time V at which `limit` is tightest: about 2,000 doubly robust terms of variance 0.5 at scale 4.
-TIGHTEST_AT: Final = 60.0
-#: The error probability for which it is tightest there: one of the two sides of a 95% interval.
+#: The error probability for which a limit is tightest: one of the two sides of a 95% interval.
 TIGHTEST_FOR: Final = 0.025
 
 
-def _rho(tightest_at: float, alpha: float) -> float:
-    """Parameter of the mixing density (Howard et al. 2021, eq. 53, of the one-sided normal mixture)."""
+def rho_of(tightest_at: float, alpha: float = TIGHTEST_FOR) -> float:
+    """The mixing density's parameter (Howard et al. 2021, eq. 53).
+
+    tightest_at: the intrinsic time V, in units of c^2, at which the limit shall be tightest.
+    """
     x = 2.0 * math.log(1.0 / (2.0 * alpha))
     return tightest_at / (x + math.log1p(x))
 
 
-RHO: Final = _rho(TIGHTEST_AT, TIGHTEST_FOR)
+#: For terms of one scale.
+RHO: Final = rho_of(60.0)
 
 
 @kernel()
 def log_mixture(s: float, v: float, rho: float) -> float:
-    """Log of the gamma-exponential mixture at S = s > -(v + rho), V = v >= 0, both in units of the scale c."""
+    """Log of the gamma-exponential mixture at S = s, V = v >= 0, both in units of the scale c."""
     a, x = v + rho, s + v + rho
+    if x <= 0.0:
+        return -math.inf  # less would be right, too; far below 0 it does not matter how little
     start = rho * math.log(rho) - math.lgamma(rho) - log_lower(rho, rho)
     return start + math.lgamma(a) + log_lower(a, x) - a * math.log(x) + s + v
 
@@ -77,6 +83,36 @@ def limit(n: int, mean: float, spread: float, scale: float, alpha: float, rho: f
     if n == 0:
         return -math.inf
     return mean - scale * float(boundary(spread / (scale * scale), alpha, rho)) / n
+
+
+@kernel("f8(f8, f8[::1], f8[::1], f8[::1], f8[::1], f8)")
+def joint_limit(n: float, means: Array, spreads: Array, scales: Array, rhos: Array, alpha: float) -> float:
+    """As `limit`, of terms of J scales with the same conditional means.  All (J,).
+
+    The lower limit is the largest m at which the average of their mixtures is 1 / alpha.
+    """
+    J = means.shape[0]
+    if n == 0.0:
+        return -math.inf
+    # With 1 / alpha as the average, one of them has at least that, and none more than J times it.
+    low = high = -math.inf
+    for j in range(J):
+        v = spreads[j] / (scales[j] * scales[j])
+        low = max(low, means[j] - scales[j] * boundary(v, alpha / J, rhos[j]) / n)
+        high = max(high, means[j] - scales[j] * boundary(v, alpha, rhos[j]) / n)
+    for _ in range(60):
+        middle = 0.5 * (low + high)
+        average = 0.0
+        for j in range(J):
+            v = spreads[j] / (scales[j] * scales[j])
+            average += math.exp(min(log_mixture(n * (means[j] - middle) / scales[j], v, rhos[j]), 500.0)) / J
+        if average < 1.0 / alpha:
+            high = middle
+        else:
+            low = middle
+        if high - low <= 1e-9:
+            break
+    return low
 
 
 @kernel("void(f8[::1], f8, f8, f8, f8, f8[::1], f8[::1], f8[::1])")

@@ -12,9 +12,11 @@ Beside it run the terms that are bounded from below and from above (`pseudo_outc
 empirical Bernstein confidence sequence (`empirical_bernstein`) for the mean, over the outcomes so far, of what the
 policies then in force would have earned on average.  It holds at every moment at once, whatever the policies learned
 meanwhile, however the contexts moved and however large the weights were.  The same for differences: the champion less
-each fixed arm, and less each challenger.
+each fixed arm, and less each challenger.  Where the outcomes of one unit are alike, beyond chance (`groups`), limits
+are wider by the root of the design effect, so that they speak of such units and not only of these.
 """
 
+import math
 from typing import Final
 
 import numpy as np
@@ -23,27 +25,32 @@ from numpy.typing import NDArray
 from stream_workers.bandits.arrays import Arrangement, Arrays
 from stream_workers.bandits.kernel import kernel
 
-from .confidence import ALPHA, Interval
-from .empirical_bernstein import limit
+from .confidence import ALPHA, Interval, half_width
+from .empirical_bernstein import joint_limit
+from .groups import GROUPS, design_effect
 from .overlap import Overlap, overlap
 from .pseudo_outcomes import (
     AHEAD,
-    BOUND,
-    DIFFERENCE_SCALE,
+    BOUNDS,
+    DIFFERENCE_SCALES,
     HIGHEST_VALUE,
-    VALUE_SCALE,
+    RHOS,
+    VALUE_SCALES,
     model_below,
     residual_below,
 )
 
 CLIP = 100.0
+#: What is good about a residual in a bounded term weighs at most this.  Limits need no bound on that side, and what is
+#: cut off widens them; but a single propensity of 1e-9 shall not end all that can be said.
+FURTHEST: Final = 1e4
 #: The arms' running means begin here.
 PRIOR_MEAN = 0.5
 
 #: Of what is estimated: n, mean and sum of squared deviations of the doubly robust terms; then mean, and sum of
-#: squared errors of its predictions, of the terms bounded from below, and the same of those bounded from above.
-COUNT, MEAN, M2, LOW, LOW_SPREAD, HIGH, HIGH_SPREAD = range(7)
-MOMENTS: Final = 7
+#: squared errors of its predictions, of the terms bounded from below, for each of BOUNDS, and of those from above.
+COUNT, MEAN, M2, LOW, HIGH = 0, 1, 2, 3, 7
+MOMENTS: Final = 11
 #: Of a policy's weights: sum, sum of squares, largest, how many were cut off at CLIP.
 WEIGHT, SQUARES, LARGEST, CLIPPED = range(4)
 WEIGHTS: Final = 4
@@ -61,35 +68,42 @@ def _welford(moments: Array, term: float) -> None:
 
 
 @kernel()
-def _add(moments: Array, term: float, low: float, high: float, highest: float, lowest: float) -> None:
-    """Add an outcome's terms.  highest, lowest: between them are the predictions of `low` and of `high`."""
-    _welford(moments, term)
-    error = low - min(moments[LOW], highest)
-    moments[LOW_SPREAD] += error * error
-    moments[LOW] += (low - moments[LOW]) / moments[COUNT]
-    error = high - max(moments[HIGH], lowest)
-    moments[HIGH_SPREAD] += error * error
-    moments[HIGH] += (high - moments[HIGH]) / moments[COUNT]
+def _follow(pair: Array, n: float, term: float, lowest: float, highest: float) -> None:
+    """Add a bounded term to its mean, and the squared error of its prediction, which is the mean so far in limits."""
+    error = term - min(max(pair[0], lowest), highest)
+    pair[1] += error * error
+    pair[0] += (term - pair[0]) / n
 
 
 @kernel()
-def _low(s: float, p: float, q: float, chosen: bool, reward: float, clip: float) -> float:
+def _low(s: float, p: float, q: float, chosen: bool, reward: float, bound: float) -> float:
     """What an arm of measure s adds to the term that is bounded from below."""
     if s == 0.0:
         return 0.0
-    model = model_below(s, p, q, BOUND)
-    return s * model + (residual_below(s, p, reward - model, clip) if chosen else 0.0)
+    model = model_below(s, p, q, bound)
+    return s * model + (residual_below(s, p, reward - model, FURTHEST) if chosen else 0.0)
 
 
 @kernel()
-def _high(s: float, p: float, q: float, chosen: bool, reward: float, clip: float) -> float:
-    """To the one that is bounded from above."""
-    return -_low(-s, p, q, chosen, reward, clip)
+def _bounded(s: float, p: float, q: float, chosen: bool, reward: float, sign: float, into: Array) -> None:
+    """Add `sign` times what an arm of measure s adds to each of the bounded terms, in the order of their moments."""
+    for j in range(len(BOUNDS)):
+        into[j] += sign * _low(s, p, q, chosen, reward, BOUNDS[j])
+        into[len(BOUNDS) + j] -= sign * _low(-s, p, q, chosen, reward, BOUNDS[j])
+
+
+@kernel()
+def _add(moments: Array, term: float, bounded: Array, lowest: float, highest: float) -> None:
+    """Add an outcome's terms.  lowest, highest: of the predictions of those from above, and from below."""
+    _welford(moments, term)
+    for j in range(len(BOUNDS)):
+        _follow(moments[LOW + 2 * j : LOW + 2 * j + 2], moments[COUNT], bounded[j], -np.inf, highest)
+        _follow(moments[HIGH + 2 * j : HIGH + 2 * j + 2], moments[COUNT], bounded[len(BOUNDS) + j], lowest, np.inf)
 
 
 @kernel(
-    "void(f8[:,:,::1], f8[:,::1], b1, b1[:,::1], i8[::1], f8[:,::1], f8[::1], f8, "
-    "f8[:,::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[:,::1])"
+    "void(f8[:,:,::1], f8[:,::1], b1, b1[:,::1], i8[::1], f4[:,::1], f8[::1], i8[::1], f8, "
+    "f8[:,::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[:,::1])"
 )
 def evaluate(
     probabilities: NDArray[np.float64],
@@ -97,41 +111,44 @@ def evaluate(
     has_model: bool,
     eligible: NDArray[np.bool_],
     chosen: NDArray[np.int64],
-    propensities: Array,
+    propensities: NDArray[np.float32],
     reward: Array,
+    group: NDArray[np.int64],
     clip: float,
     policies: Array,
     weights: Array,
     arms: Array,
     ahead: Array,
     versus: Array,
+    groups: Array,
     acted: Array,
 ) -> None:
     """Add n outcomes.  probabilities: (P, n, K), the champion's first; model: (n, K), ignored unless has_model.
 
-    propensities: (n, K) as logged, that of the chosen arm above 0.  policies (P, MOMENTS), weights (P, WEIGHTS), arms
-    (K, MOMENTS), ahead (K, MOMENTS: champion less arm), versus (P - 1, MOMENTS: champion less challenger), acted
-    (K, 3: rewards of the arm that acted).
+    propensities: (n, K) as logged, that of the chosen arm above 0; group: (n,) see `groups`.  policies (P, MOMENTS),
+    weights (P, WEIGHTS), arms (K, MOMENTS), ahead (K, MOMENTS: champion less arm), versus (P - 1, MOMENTS: champion
+    less challenger), groups (GROUPS, 2: number and sum of the champion's terms), acted (K, 3: rewards of the arm that
+    acted).
     """
     P, n, K = probabilities.shape
-    q = np.empty(K)
+    q, p, bounded, of_champion = np.empty(K), np.empty(K), np.empty(2 * len(BOUNDS)), np.empty(2 * len(BOUNDS))
     for i in range(n):
         c, r = chosen[i], reward[i]
         for a in range(K):
+            p[a] = propensities[i, a]
             if has_model:
                 q[a] = min(max(model[i, a], 0.0), 1.0)
             else:
                 q[a] = acted[a, MEAN] if acted[a, COUNT] > 0.0 else PRIOR_MEAN
-        p = propensities[i]
         residual = r - q[c]
-        champion = champion_low = champion_high = 0.0
+        champion = 0.0
         for each in range(P):
-            term = low = high = 0.0
+            term = 0.0
+            bounded[:] = 0.0
             for a in range(K):
                 s = probabilities[each, i, a]
                 term += s * q[a]
-                low += _low(s, p[a], q[a], a == c, r, clip)
-                high += _high(s, p[a], q[a], a == c, r, clip)
+                _bounded(s, p[a], q[a], a == c, r, 1.0, bounded)
             weight = probabilities[each, i, c] / p[c]
             weights[each, WEIGHT] += weight
             weights[each, SQUARES] += weight * weight
@@ -140,50 +157,50 @@ def evaluate(
                 weight = clip
                 weights[each, CLIPPED] += 1.0
             term += weight * residual
-            _add(policies[each], term, low, high, HIGHEST_VALUE, 1.0 - HIGHEST_VALUE)
+            _add(policies[each], term, bounded, 1.0 - HIGHEST_VALUE, HIGHEST_VALUE)
             if each == 0:
-                champion, champion_low, champion_high = term, low, high
+                champion = term
+                of_champion[:] = bounded
+                groups[group[i], 0] += 1.0
+                groups[group[i], 1] += term
                 continue
-            low = high = 0.0
+            bounded[:] = 0.0
             for a in range(K):
-                s = probabilities[0, i, a] - probabilities[each, i, a]
-                low += _low(s, p[a], q[a], a == c, r, clip)
-                high += _high(s, p[a], q[a], a == c, r, clip)
-            _add(versus[each - 1], champion - term, low, high, AHEAD, -AHEAD)
+                _bounded(probabilities[0, i, a] - probabilities[each, i, a], p[a], q[a], a == c, r, 1.0, bounded)
+            _add(versus[each - 1], champion - term, bounded, -AHEAD, AHEAD)
         for a in range(K):
             if eligible[i, a]:
                 here = a == c
                 term = q[a]
                 if here:
                     term += min(1.0 / p[a], clip) * residual
-                low = _low(1.0, p[a], q[a], here, r, clip)
-                high = _high(1.0, p[a], q[a], here, r, clip)
-                _add(arms[a], term, low, high, HIGHEST_VALUE, 1.0 - HIGHEST_VALUE)
+                bounded[:] = 0.0
+                _bounded(1.0, p[a], q[a], here, r, 1.0, bounded)
+                _add(arms[a], term, bounded, 1.0 - HIGHEST_VALUE, HIGHEST_VALUE)
                 # The champion less the arm is the champion, but for what this arm adds.
                 s = probabilities[0, i, a]
-                low = champion_low - _low(s, p[a], q[a], here, r, clip)
-                high = champion_high - _high(s, p[a], q[a], here, r, clip)
-                low += _low(s - 1.0, p[a], q[a], here, r, clip)
-                high += _high(s - 1.0, p[a], q[a], here, r, clip)
-                _add(ahead[a], champion - term, low, high, AHEAD, -AHEAD)
+                bounded[:] = of_champion
+                _bounded(s, p[a], q[a], here, r, -1.0, bounded)
+                _bounded(s - 1.0, p[a], q[a], here, r, 1.0, bounded)
+                _add(ahead[a], champion - term, bounded, -AHEAD, AHEAD)
         _welford(acted[c], r)
 
 
 #: Its arrays, in the order of a state's bytes.
-PARTS: Final = ("policies", "weights", "arms", "ahead", "versus", "acted")
+PARTS: Final = ("policies", "weights", "arms", "ahead", "versus", "groups", "acted")
 
 
 def parts(policies: int, arms: int) -> dict[str, tuple[type[np.float64], tuple[int, ...]]]:
     """Types and shapes of its arrays, in the order of use: deciding, too, reads what the arms that acted earned."""
     shapes = {
         "acted": (arms, 3), "policies": (policies, MOMENTS), "weights": (policies, WEIGHTS), "arms": (arms, MOMENTS),
-        "ahead": (arms, MOMENTS), "versus": (policies - 1, MOMENTS),
+        "groups": (GROUPS, 2), "ahead": (arms, MOMENTS), "versus": (policies - 1, MOMENTS),
     }  # fmt: skip
     return {name: (np.float64, shape) for name, shape in shapes.items()}
 
 
 class Progressive:
-    """The estimates of one domain.  names: its policies, the champion first; arms: K names."""
+    """The estimates of one domain: 8 (26 P + 25 K + 21) bytes.  names: its P policies, the champion first; arms: K."""
 
     __slots__ = ("arm_names", "names", "own")
 
@@ -219,6 +236,11 @@ class Progressive:
         return self.own["versus"]
 
     @property
+    def groups(self) -> NDArray[np.float64]:
+        """Number and sum of the champion's terms by group of units, (GROUPS, 2)."""
+        return self.own["groups"]
+
+    @property
     def acted(self) -> NDArray[np.float64]:
         """Moments of the rewards of each arm when it acted, (K, 3)."""
         return self.own["acted"]
@@ -229,12 +251,14 @@ class Progressive:
         model: NDArray[np.float64] | None,
         eligible: NDArray[np.bool_],
         chosen: NDArray[np.int64],
-        propensities: NDArray[np.float64],
+        propensities: NDArray[np.float32],
         reward: NDArray[np.float64],
+        group: NDArray[np.int64],
     ) -> None:
         """Add n outcomes in log order.
 
-        probabilities: (P, n, K) in the order of names, of before each outcome; propensities: (n, K) as logged.
+        probabilities: (P, n, K) in the order of names, of before each outcome; propensities: (n, K) as logged;
+        group: (n,) of their units (`groups`).
         """
         evaluate(
             probabilities,
@@ -244,12 +268,14 @@ class Progressive:
             chosen,
             propensities,
             reward,
+            group,
             CLIP,
             self.policies,
             self.weights,
             self.arms,
             self.ahead,
             self.versus,
+            self.groups,
             self.acted,
         )
 
@@ -257,13 +283,24 @@ class Progressive:
         """Mean reward of each arm when it acted, (K,); PRIOR_MEAN for an arm that never did."""
         return np.where(self.acted[:, 0] > 0.0, self.acted[:, 1], PRIOR_MEAN)
 
+    def design_effect(self) -> float:
+        """How many times the variance of a value is what it would be, were the outcomes of one unit not alike."""
+        n, mean, m2 = self.policies[0, :3].tolist()
+        return design_effect(self.groups, n, mean, m2 / n if n else 0.0)
+
+    def _value(self, moments: NDArray[np.float64]) -> Interval:
+        return _between(moments, ALPHA, VALUE_SCALES, 0.0, 1.0, math.sqrt(self.design_effect()))
+
+    def _difference(self, moments: NDArray[np.float64], alpha: float = ALPHA) -> Interval:
+        return _between(moments, alpha, DIFFERENCE_SCALES, -1.0, 1.0, math.sqrt(self.design_effect()))
+
     def value(self, name: str) -> Interval:
         """A policy's value."""
-        return _value(self.policies[self.names.index(name)])
+        return self._value(self.policies[self.names.index(name)])
 
     def arm_value(self, arm: int) -> Interval:
         """The value of always choosing an arm, over the outcomes in which it was eligible."""
-        return _value(self.arms[arm])
+        return self._value(self.arms[arm])
 
     def overlap(self, name: str) -> Overlap:
         """How much the log says about a policy."""
@@ -282,18 +319,18 @@ class Progressive:
         Which arm is best is chosen by the same data, so its interval is at level ALPHA / K: it holds for whichever.
         """
         best = self.best_arm()
-        return None if best is None else _difference(self.ahead[best], ALPHA / len(self.arm_names))
+        return None if best is None else self._difference(self.ahead[best], ALPHA / len(self.arm_names))
 
     def over_arm(self, arm: int) -> Interval:
         """Champion less an arm that was named beforehand, over the outcomes in which that was eligible."""
-        return _difference(self.ahead[arm])
+        return self._difference(self.ahead[arm])
 
     def over_challenger(self, name: str) -> Interval:
         """Champion less a challenger.
 
         At level ALPHA / (P - 1), because somebody will look for the challenger that is furthest ahead.
         """
-        return _difference(self.versus[self.names.index(name) - 1], ALPHA / (len(self.names) - 1))
+        return self._difference(self.versus[self.names.index(name) - 1], ALPHA / (len(self.names) - 1))
 
     def rearrange(
         self,
@@ -318,7 +355,9 @@ class Progressive:
             if name in kept and name in self.names:
                 old = self.names.index(name)
                 other.policies[new], other.weights[new] = self.policies[old], self.weights[old]
-                if same_champion and new and old:
+                if not new and same_champion:
+                    other.groups[:] = self.groups
+                elif same_champion and old:
                     other.versus[new - 1] = self.versus[old - 1]
         for new, name in enumerate(arms):
             if name in self.arm_names:
@@ -333,17 +372,22 @@ class Progressive:
         return {name: self.own[name] for name in PARTS}
 
 
-def _value(moments: NDArray[np.float64], alpha: float = ALPHA) -> Interval:
-    return _between(moments, alpha, VALUE_SCALE, 0.0, 1.0)
-
-
-def _difference(moments: NDArray[np.float64], alpha: float = ALPHA) -> Interval:
-    return _between(moments, alpha, DIFFERENCE_SCALE, -1.0, 1.0)
-
-
-def _between(moments: NDArray[np.float64], alpha: float, scale: float, least: float, most: float) -> Interval:
-    """Limits at alpha / 2 on each side, and within what rewards in [0, 1] allow."""
-    n, mean, _, low, low_spread, high, high_spread = moments.tolist()
-    lower = limit(int(n), low, low_spread, scale, alpha / 2.0)
-    upper = -limit(int(n), -high, high_spread, scale, alpha / 2.0)
-    return Interval(int(n), mean, max(lower, least), min(upper, most))
+def _between(
+    moments: NDArray[np.float64],
+    alpha: float,
+    scales: NDArray[np.float64],
+    least: float,
+    most: float,
+    wider: float,
+) -> Interval:
+    """Limits at alpha / 2 on each side, so many times wider, and within what rewards in [0, 1] allow."""
+    n, mean = float(moments[COUNT]), float(moments[MEAN])
+    low, low_spread = (moments[LOW + part : HIGH : 2].copy() for part in (0, 1))
+    high, high_spread = (moments[HIGH + part : MOMENTS : 2].copy() for part in (0, 1))
+    lower = joint_limit(n, low, low_spread, scales, RHOS, alpha / 2.0)
+    upper = -joint_limit(n, -high, high_spread, scales, RHOS, alpha / 2.0)
+    about = wider * half_width(int(n), float(moments[M2]) / n if n else 0.0, alpha)
+    return Interval(
+        int(n), mean, max(mean + wider * (lower - mean), least), min(mean + wider * (upper - mean), most),
+        max(mean - about, least), min(mean + about, most),
+    )  # fmt: skip

@@ -19,17 +19,24 @@ from numpy.typing import NDArray
 
 from stream_workers.bandits.kernel import kernel
 
+from .empirical_bernstein import rho_of
+
 Array = NDArray[np.float64]
 
-#: k.  Larger: more of the model is used where weights are large, and every interval is wider by log(1 / alpha) k / n.
-BOUND: Final = 3.0
+#: k.  The larger, the more of the model is used where weights are large; but what a limit loses at once is about
+#: 5 (k + 1) / n.  The small one is best for policies that are much like what was logged, and early; the large one
+#: where weights are.
+BOUNDS: Final = (1.0, 25.0)
 #: Predictions of differences are kept within this, so that their scale is little more than that of values.
 AHEAD: Final = 0.25
 
-#: Of values, and of differences: what the terms' predictions are at most (from below), and the scale c that follows.
+#: What predictions of values, bounded from below, are at most.
 HIGHEST_VALUE: Final = 1.0
-VALUE_SCALE: Final = BOUND + HIGHEST_VALUE
-DIFFERENCE_SCALE: Final = BOUND + 1.0 + AHEAD
+#: The scale c that follows for each k: of values, and of differences.
+VALUE_SCALES: Final = np.array([k + HIGHEST_VALUE for k in BOUNDS])
+DIFFERENCE_SCALES: Final = np.array([k + 1.0 + AHEAD for k in BOUNDS])
+#: For each k, when the limit is tightest: after about 1,000 terms of little variance; after 10,000 of much.
+RHOS: Final = np.array([rho_of(60.0), rho_of(10.0)])
 
 
 @kernel()
@@ -82,7 +89,7 @@ def terms_below(
     chosen: NDArray[np.int64],
     reward: Array,
     clip: float = np.inf,
-    bound: float = BOUND,
+    bound: float = BOUNDS[0],
 ) -> Array:
     """Terms (n,) whose mean is at most that of sum_a s(a|x) r(x, a), equal to it where nothing is clipped.
 
@@ -90,8 +97,7 @@ def terms_below(
     -terms_below(-signed, ...).
     """
     out = np.empty(len(reward))
-    rows = (np.ascontiguousarray(each, np.float64) for each in (signed, propensities, model))
-    _terms_below(
-        *rows, np.ascontiguousarray(chosen, np.int64), np.ascontiguousarray(reward, np.float64), bound, clip, out
-    )
+    s, p, q = (np.ascontiguousarray(each, np.float64) for each in (signed, propensities, model))
+    acts, r = np.ascontiguousarray(chosen, np.int64), np.ascontiguousarray(reward, np.float64)
+    _terms_below(s, p, q, acts, r, bound, clip, out)
     return out

@@ -22,8 +22,8 @@ from stream_workers.bandits.pacer import pace
 from stream_workers.bandits.policy import Batch, Policy
 from stream_workers.bandits.registry import KINDS, check_params, make
 from stream_workers.bandits.table import Acting
-from stream_workers.evaluation.confidence import Interval
-from stream_workers.evaluation.progressive import PRIOR_MEAN, Progressive
+from stream_workers.evaluation.confidence import LEAST, Interval
+from stream_workers.evaluation.progressive import CLIPPED, PRIOR_MEAN, Progressive
 from stream_workers.honesty import checks
 from stream_workers.honesty.gathering import gather
 
@@ -221,7 +221,9 @@ class DomainState:
         )
         thought = [policy.update(batch) for policy in self._policies]
         probabilities = np.stack([each for each, _ in thought])
-        self._evaluation.update(probabilities, thought[0][1], data.eligible, data.chosen, data.propensity, data.reward)
+        self._evaluation.update(
+            probabilities, thought[0][1], data.eligible, data.chosen, data.propensities, data.reward, data.group
+        )
         rows = np.arange(len(lambdas))
         predicted = np.full((len(thought), len(lambdas)), np.nan)
         for row, (_, estimates) in zip(predicted, thought, strict=True):
@@ -235,7 +237,7 @@ class DomainState:
     def report(self) -> dict[str, Any]:
         """Plain data for status and explanations: counts, lambda, and values with 95% time-uniform intervals."""
         evaluation = self._evaluation
-        best, advantage = evaluation.best_arm(), evaluation.advantage()
+        best, advantage, baseline = evaluation.best_arm(), evaluation.advantage(), self._terms.baseline
         return {
             "tenant": self.spec.tenant,
             "domain": self.spec.domain,
@@ -248,9 +250,12 @@ class DomainState:
                     "kind": each.kind,
                     "role": "challenger" if i else "champion",
                     "value": _plain(evaluation.value(each.name)),
-                    "clipped": int(evaluation.clipped[i]),
+                    "clipped": int(evaluation.weights[i, CLIPPED]),
+                    "overlap": overlap._asdict(),
+                    "champion_less_this": _plain(evaluation.over_challenger(each.name)) if i else None,
                 }
                 for i, each in enumerate(self._terms.learners)
+                for overlap in (evaluation.overlap(each.name),)
             ],
             "arms": [
                 {
@@ -265,6 +270,9 @@ class DomainState:
             ],
             "best_fixed": None if best is None else self.spec.arms[best].name,
             "champion_less_best_fixed": None if advantage is None else _plain(advantage),
+            "baseline": None if baseline is None else self.spec.arms[baseline].name,
+            "champion_less_baseline": None if baseline is None else _plain(evaluation.over_arm(baseline)),
+            "design_effect": evaluation.design_effect(),
             "alarms": self.alarms(),
             "checks": checks.findings(self._own["checks"], self._terms.checked),
         }
@@ -327,11 +335,12 @@ def _check_policies(spec: DomainSpec) -> None:
 
 
 def _plain(value: Interval) -> dict[str, float | int | None]:
-    """Limits that say nothing yet are None (JSON has no infinity)."""
-    finite = np.isfinite(value.upper)
+    """What says nothing yet is None."""
     return {
         "n": value.n,
         "estimate": value.estimate if value.n else None,
-        "lower": value.lower if finite else None,
-        "upper": value.upper if finite else None,
+        "lower": value.lower if value.n else None,
+        "upper": value.upper if value.n else None,
+        "asymptotic_lower": value.asymptotic_lower if value.n >= LEAST else None,
+        "asymptotic_upper": value.asymptotic_upper if value.n >= LEAST else None,
     }

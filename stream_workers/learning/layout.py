@@ -14,15 +14,17 @@ COST: Final = 7  # which of them is "cost", or -1
 PRICES: Final = 8  # (K,)
 LAMBDA: Final = 9  # (1,)
 COUNTS: Final = 10  # (4,) int64
-VALUES: Final = 11  # (policies, 3)
-CLIPPED: Final = 12  # (policies,)
-FIXED: Final = 13  # (K, 3)
-AHEAD: Final = 14  # (K, 3)
-ACTED: Final = 15  # (K, 3)
-CHECKS: Final = 16  # (CHECKS_SIZE,), see `honesty.layout`
-CHECKS_SIZE: Final = 17
-LIMITS: Final = 18  # (honesty.layout.LIMITS + K,)
-INTEGERS: Final = 19
+VALUES: Final = 11  # this and the following: the arrays of `evaluation.progressive.PARTS`
+WEIGHTS: Final = 12
+FIXED: Final = 13
+AHEAD: Final = 14
+VERSUS: Final = 15
+GROUPS: Final = 16
+ACTED: Final = 17
+CHECKS: Final = 18  # (CHECKS_SIZE,), see `honesty.layout`
+CHECKS_SIZE: Final = 19
+LIMITS: Final = 20  # (honesty.layout.LIMITS + K,)
+INTEGERS: Final = 21
 
 # Of a domain: floats.
 PACE: Final = 0  # budget, step, ceiling, cost_limit

@@ -14,7 +14,8 @@ from ..bandits.deciding import AHEAD, group
 from ..bandits.doubly_robust import learn
 from ..bandits.kernel import kernel
 from ..bandits.pacer import pace
-from ..evaluation.progressive import CLIP, evaluate
+from ..evaluation.groups import GROUPS
+from ..evaluation.progressive import CLIP, MOMENTS, WEIGHTS, evaluate
 from ..honesty.gathering import gather
 from ..honesty.layout import LIMITS
 from . import layout
@@ -43,7 +44,7 @@ def _announce(domain: Integers, policies: Integers) -> None:
 
 @kernel(
     "i8(i8[:,::1], f8[:,::1], i8[:,::1], f8[:,::1], i8[::1], i8[::1], f4[:,::1], b1[:,::1], i8[::1], f8[::1], "
-    "f4[:,::1], f8[::1], f8[::1], b1[::1], f8[::1], f8[::1], i8[::1], i8[::1])"
+    "f4[:,::1], f8[::1], f8[::1], b1[::1], f8[::1], f8[::1], i8[::1], i8[::1], i8[::1])"
 )
 def learn_many(
     domains: Integers,
@@ -62,6 +63,7 @@ def learn_many(
     complete: NDArray[np.bool_],
     decided: Array,
     ended: Array,
+    unit_group: Integers,
     touched: Integers,
     alarms: Integers,
 ) -> int:
@@ -69,8 +71,8 @@ def learn_many(
 
     The tables are by slot (`layout`); count: see `deciding.group`.  Of row i features (n, width), eligible and
     propensities (n, Kmax) the first d and K are its domain's; chosen: an arm that is there; costs: USD, NaN: not
-    observed.  Written: touched and alarms (n,), of which as many as there are domains: their slots, and how many alarms
-    the checks raised.
+    observed; unit_group: see `evaluation.groups`.  Written: touched and alarms (n,), of which as many as there are
+    domains: their slots, and how many alarms the checks raised.
     """
     n = slots.shape[0]
     order, ends = np.empty(n, np.int64), np.empty(n, np.int64)
@@ -86,7 +88,7 @@ def learn_many(
     all_x, all_mask = np.empty(numbers, np.float32), np.empty(cells, np.bool_)
     all_p, all_q, champion_q, all_costs = np.empty(everyone), np.empty(cells), np.empty(cells), np.empty(cells)
     all_logged, all_predicted = np.empty(cells, np.float32), np.empty(everyone)
-    ints, floats, flags = np.empty(most, np.int64), np.empty((6, most)), np.empty(most, np.bool_)
+    ints, floats, flags = np.empty((2, most), np.int64), np.empty((6, most)), np.empty(most, np.bool_)
     domains_at, floats_at = domains.ctypes.data, domain_floats.ctypes.data
     policies_at, numbers_at = policies.ctypes.data, policy_floats.ctypes.data
     begin = 0
@@ -107,7 +109,7 @@ def learn_many(
             _announce(domains[touched[g + AHEAD]], policies)
         d, K, size = domain[layout.FEATURES], domain[layout.ARMS], domain[layout.POLICIES]
         x, mask = all_x[: rows * d].reshape(rows, d), all_mask[: rows * K].reshape(rows, K)
-        acts, p, r, c = ints[:rows], floats[0, :rows], floats[1, :rows], floats[2, :rows]
+        acts, unit, p, r, c = ints[0, :rows], ints[1, :rows], floats[0, :rows], floats[1, :rows], floats[2, :rows]
         lambdas, begun, over, whole = floats[3, :rows], floats[4, :rows], floats[5, :rows], flags[:rows]
         logged = all_logged[: rows * K].reshape(rows, K)
         counts = integers(domain[layout.COUNTS], 4)
@@ -118,7 +120,7 @@ def learn_many(
                 x[i, j] = features[row, j]
             for a in range(K):
                 mask[i, a], logged[i, a] = eligible[row, a], propensities[row, a]
-            begun[i], over[i], whole[i] = decided[row], ended[row], complete[row]
+            begun[i], over[i], whole[i], unit[i] = decided[row], ended[row], complete[row], unit_group[row]
             acts[i], p[i], r[i], c[i] = chosen[row], propensity[row], reward[row], costs[row]
             counts[1] += complete[row]
             counts[3] += not np.isnan(c[i])
@@ -157,9 +159,10 @@ def learn_many(
             for i in range(rows):
                 predicted[each, i] = model[i, acts[i]] if each == 0 else q[i, acts[i]]
         evaluate(
-            probabilities, model, has_model, mask, acts, p, r, CLIP,
-            matrix(domain[layout.VALUES], size, 3), vector(domain[layout.CLIPPED], size),
-            matrix(domain[layout.FIXED], K, 3), matrix(domain[layout.AHEAD], K, 3),
+            probabilities, model, has_model, mask, acts, logged, r, unit, CLIP,
+            matrix(domain[layout.VALUES], size, MOMENTS), matrix(domain[layout.WEIGHTS], size, WEIGHTS),
+            matrix(domain[layout.FIXED], K, MOMENTS), matrix(domain[layout.AHEAD], K, MOMENTS),
+            matrix(domain[layout.VERSUS], size - 1, MOMENTS), matrix(domain[layout.GROUPS], GROUPS, 2),
             matrix(domain[layout.ACTED], K, 3),
         )  # fmt: skip
         alarms[g] = gather(

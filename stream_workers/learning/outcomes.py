@@ -12,6 +12,7 @@ from schemas.domains import DomainSpec
 from schemas.errors import BadRecordError, Reason
 from schemas.events import Outcome
 
+from ..evaluation.groups import groups
 from .reward import reward_of
 
 _FLOAT = struct.Struct("<f")
@@ -33,6 +34,7 @@ class Columns(NamedTuple):
     complete: NDArray[np.bool_]  # (n,) every required component was observed
     decided: NDArray[np.float64]  # (n,) ms
     ended: NDArray[np.float64]  # (n,) ms
+    group: NDArray[np.int64]  # (n,) of the unit, see `evaluation.groups`
 
     def where(self, rows: NDArray[np.bool_]) -> "Columns":
         """Only these rows."""
@@ -113,6 +115,7 @@ def columns(outcomes: Sequence[Outcome], spec: DomainSpec, index: dict[str, int]
         np.array(complete, np.bool_),
         np.array([each.decided_at_ms for each in outcomes], np.float64),
         np.array([each.ended_at_ms for each in outcomes], np.float64),
+        groups([each.decision.unit or each.decision.id for each in outcomes]),
     )
 
 

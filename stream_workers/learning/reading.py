@@ -26,6 +26,7 @@ from ..columnar.messagepack import (
     skip,
 )
 from ..columnar.rows import FetchedRecords
+from ..evaluation.groups import group_of
 from ..routing.routes import find
 from . import layout
 
@@ -64,16 +65,26 @@ def _read_name(data: Bytes, at: int, end: int, most: int) -> tuple[int, int, int
 
 
 @kernel()
-def _read_origin(data: Bytes, at: int, end: int) -> int:
-    """The position after a decision's unit, after and chain; -1: not plain."""
-    for most in (NAME_BYTES, _ID_BYTES):
-        begin, size, at = read_optional_text(data, at, end)
-        if at < 0 or size == 0 or size > most or (size > 0 and not is_ascii(data, begin, size)):
-            return -1
+def _read_optional_name(data: Bytes, at: int, end: int, most: int) -> tuple[int, int, int]:
+    """As `_read_name`, or nothing, whose size is below 0."""
+    begin, size, at = read_optional_text(data, at, end)
+    if at < 0 or size == 0 or size > most or (size > 0 and not is_ascii(data, begin, size)):
+        return 0, 0, -1
+    return begin, size, at
+
+
+@kernel()
+def _read_origin(data: Bytes, at: int, end: int) -> tuple[int, int, int]:
+    """A decision's unit, where it is and its size (below 0: none), and the position after its chain; -1: not plain."""
+    unit_at, unit_size, at = _read_optional_name(data, at, end, NAME_BYTES)
+    if at >= 0:
+        _, _, at = _read_optional_name(data, at, end, _ID_BYTES)
+    if at < 0:
+        return 0, 0, -1
     if at < end and data[at] == NIL:
-        return at + 1
+        return unit_at, unit_size, at + 1
     chain, at = read_number(data, at, end)
-    return at if 0.0 < chain <= 1.0 else -1
+    return unit_at, unit_size, at if 0.0 < chain <= 1.0 else -1
 
 
 @kernel()
@@ -171,7 +182,7 @@ def _read_arms(
 @kernel(
     "i8(u1[::1], i8[::1], i8[::1], i8[::1], i8[::1], u8[::1], i8[::1], u1[::1], i8[:,::1], i8[:,::1], f8[:,::1], "
     "u1[:,::1], u1[:,::1], f8[:,::1], i8[::1], i8[::1], i8[::1], i8[::1], f4[:,::1], b1[:,::1], i8[::1], f8[::1], "
-    "f4[:,::1], f8[::1], f8[::1], b1[::1], f8[::1], f8[::1])"
+    "f4[:,::1], f8[::1], f8[::1], b1[::1], f8[::1], f8[::1], i8[::1])"
 )
 def read_outcomes(
     data: Bytes,
@@ -202,6 +213,7 @@ def read_outcomes(
     complete: NDArray[np.bool_],
     decided: Floats,
     ended: Floats,
+    group: Places,
 ) -> int:
     """Read n outcomes; how many are plain.
 
@@ -236,7 +248,7 @@ def read_outcomes(
         begin, size, at = read_text(data, at, end)
         if at < 0 or not _is(data, begin, size, _DECISION):
             continue
-        _, _, at = _read_name(data, at, end, _ID_BYTES)
+        unit_at, unit_size, at = _read_name(data, at, end, _ID_BYTES)  # who is alone is a unit
         tenant_at, tenant_size, at = _read_name(data, at, end, NAME_BYTES)
         domain_at, domain_size, at = _read_name(data, at, end, NAME_BYTES)
         if at < 0 or tenant_size != key_size[i] or not equal(data, tenant_at, data, key_at[i], tenant_size):
@@ -268,7 +280,9 @@ def read_outcomes(
             _, _, at = _read_name(data, at, end, NAME_BYTES)
         context, at = read_integer(data, at, end)
         if fields == _DECISION_FIELDS:
-            at = _read_origin(data, at, end)
+            begin, size, at = _read_origin(data, at, end)
+            if size > 0:
+                unit_at, unit_size = begin, size
         if at != end or min(version, learned, horizon, context) < 0:
             continue
         copy_bytes(probabilities, 0, data, p_at, p_size)
@@ -295,6 +309,7 @@ def read_outcomes(
         row[found], slot[found], ordinal[found] = i, which, number
         chosen[found], propensity[found], costs[found] = places[choice], np.float64(probabilities[choice]), cost
         decided[found], ended[found] = np.float64(begun), np.float64(over)
+        group[found] = group_of(data, unit_at, unit_at + unit_size)
         reward[found], complete[found] = worth(
             parts, domain[layout.PARTS], components, domain_floats[which, layout.DEFAULT], values
         )
@@ -318,6 +333,7 @@ class PlainOutcomes(NamedTuple):
     complete: NDArray[np.bool_]
     decided: Floats  # ms
     ended: Floats
+    group: Places  # of the unit, see `evaluation.groups`
 
     def where(self, rows: Any) -> "PlainOutcomes":
         """Only these rows (a mask, or a slice)."""
@@ -337,6 +353,7 @@ def read(
         np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.int64), np.empty((n, width), np.float32),
         np.empty((n, arms), np.bool_), np.empty(n, np.int64), np.empty(n), np.empty((n, arms), np.float32), np.empty(n),
         np.empty(n), np.empty(n, np.bool_), np.empty(n), np.empty(n),
+        np.empty(n, np.int64),
     )  # fmt: skip
     columns = (records.data, records.key_at, records.key_size, records.value_at, records.value_size)
     arguments: list[Any] = [*(np.ascontiguousarray(each) for each in columns), *lookup, *tables, verdicts, *plain]

@@ -206,7 +206,8 @@ class LearningTable:
         groups = learn_many(
             self.domains, self.floats, self.policies.data, self.policy_floats.data, self.count,
             plain.slot, plain.features, plain.eligible, plain.chosen, plain.propensity, plain.propensities,
-            plain.reward, plain.costs, plain.complete, plain.decided, plain.ended, touched, alarms,
+            plain.reward, plain.costs, plain.complete, plain.decided, plain.ended, plain.group,
+            touched, alarms,
         )  # fmt: skip
         self.calls += 1
         self._changed[touched[:groups]] = True

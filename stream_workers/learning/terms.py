@@ -42,6 +42,7 @@ class Terms:
         self.enabled: Final[NDArray[np.bool_]] = np.array([arm.enabled for arm in spec.arms], np.bool_)
         self.places: Final[NDArray[np.int64]] = np.flatnonzero(self.enabled)
         self.prices: Final[NDArray[np.float64]] = np.array([arm.price for arm in spec.arms], np.float64)
+        self.baseline: Final = _baseline(spec)
         budget = spec.budget.cost_per_request if spec.budget else None
         self.pace: Final = pace_for(budget, self.prices[self.enabled])
         self.settings: Final = tuple(
@@ -68,6 +69,18 @@ class Terms:
             }
         )
         self.packing: Final = Packing(self.arrangement, {name: name for name in (*progressive.PARTS, "checks")})
+
+
+def _baseline(spec: DomainSpec) -> int | None:
+    """Index of the arm that the champion is compared with: the one named, or the enabled one of the highest price.
+
+    None where several have that price: nothing says then which of them would be taken without a learner.
+    """
+    if spec.baseline is not None:
+        return next((i for i, arm in enumerate(spec.arms) if arm.name == spec.baseline), None)
+    highest = max((arm.price for arm in spec.arms if arm.enabled), default=0.0)
+    found = [i for i, arm in enumerate(spec.arms) if arm.enabled and arm.price == highest]
+    return found[0] if len(found) == 1 else None
 
 
 _known: WeakValueDictionary[bytes, Terms] = WeakValueDictionary()

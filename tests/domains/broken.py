@@ -118,6 +118,8 @@ BROKEN = (
     Case("nan exploration", "exploration_minimum = 0.05", "exploration_minimum = nan", ("nan", "a number above 0")),
     Case("true is no number", "forgetting = 0.999", "forgetting = true", ("found true", "a number above 0.9")),
     Case("content as text", "content_features = false", 'content_features = "no"', ('"no"', "true or false")),
+    Case("baseline is no arm", "content_features = false", 'baseline = "wafe"',
+         ("baseline", '"wafe"', '"wave", "quiz"', 'Did you mean "wave"?')),
     Case("no arms", 'arms = [\n    { name = "wave" },\n    { name = "quiz" },\n]', "arms = []", ("1 to 64",)),
     Case("arm without name", '{ name = "quiz" }', "{ price = 1 }", ("arms[1].name", "nothing", "missing")),
     Case("arm as text", '{ name = "quiz" }', '"quiz"', ("arms[1]", "a table with name, price, enabled")),

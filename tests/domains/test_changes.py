@@ -62,6 +62,7 @@ def test_differences_are_found_exactly_when_there_are_any(one, other):
         (changed(exploration_minimum=0.1), "exploration minimum from 0.05 to 0.1"),
         (changed(forgetting=1.0), "forgetting from 0.999 to 1"),
         (changed(content_features=True), "content features from off to on"),
+        (changed(baseline="small"), "baseline from the highest price to small"),
         (changed(budget=None), "budget of $0.01 a request removed"),
         (changed(budget=Budget(0.02)), "budget a request from $0.01 to $0.02"),
         (

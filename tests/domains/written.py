@@ -21,6 +21,8 @@ def _domain(spec: DomainSpec) -> str:
     ]
     plain = ("features", "ends", "default_reward", "exploration_minimum", "forgetting", "content_features")
     lines += [f"{field} = {_value(getattr(spec, field))}" for field in plain]
+    if spec.baseline is not None:
+        lines.append(f"baseline = {_value(spec.baseline)}")
     for arm in spec.arms:
         lines += ["[[domain.arms]]", f"name = {_value(arm.name)}"]
         lines += [f"price = {_value(arm.price)}", f"enabled = {_value(arm.enabled)}"]
@@ -85,4 +87,5 @@ def specs(draw: st.DrawFn) -> DomainSpec:
         forgetting=draw(st.floats(0.9, 1, exclude_min=True)),
         budget=budget,
         content_features=draw(st.booleans()),
+        baseline=draw(st.none() | st.sampled_from([arm.name for arm in arms])),
     )

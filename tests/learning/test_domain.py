@@ -157,10 +157,16 @@ def test_learns_from_bandit_feedback():
     """The champion ends above uniform and the best fixed arm, and its report says so with intervals."""
     state = DomainState(replace(SPEC, budget=None, challengers=(FIXED, UNIFORM)), 1)
     traffic(state, 8000, batch=100)
+    assert state.report()["champion_less_best_fixed"]["asymptotic_lower"] > 0
+    traffic(state, 16000, 2, batch=100)  # an interval that promises more needs more
     report = state.report()
     values = {name: each["value"] for name, each in policies(state).items()}
     assert values["learned"]["lower"] > values["random"]["upper"]
     assert report["champion_less_best_fixed"]["lower"] > 0
+    assert policies(state)["random"]["champion_less_this"]["lower"] > 0
+    assert policies(state)["learned"]["champion_less_this"] is None
+    assert report["design_effect"] == 1.0  # every decision is a unit of its own
+    assert policies(state)["learned"]["overlap"]["grade"] == "good"
     best = next(each for each in report["arms"] if each["name"] == report["best_fixed"])
     assert report["champion_less_best_fixed"]["estimate"] > 0.5 * (
         values["learned"]["estimate"] - best["value"]["estimate"]

@@ -124,7 +124,7 @@ class Run:
         before = getattr(self, "stamp", None)
         self.generation += 1
         self.stamp = Stamp(0, self.generation, self.rng.getrandbits(64), 0)
-        self.write(control_entries(self.stamp, {}))
+        self.write(control_entries(self.stamp, {}, self.stage.state_version))
         if before is not None and self.rng.random() < 0.5 and self.durable:
             # The one before was only paused, and writes what does not count.
             late = Entry(self.rng.choice(sorted(self.durable)), b"written too late")
@@ -166,7 +166,7 @@ class Run:
         changed = [Entry(key, value) for key, value in items.items() if self.durable.get(key) != value]
         changed += [Entry(key, None) for key in self.durable if key not in items]
         self.stamp = self.stamp._replace(sequence=self.stamp.sequence + 1)
-        self.write([*changed, *control_entries(self.stamp, self.positions)])
+        self.write([*changed, *control_entries(self.stamp, self.positions, self.stage.state_version)])
         self.durable, self.kept = dict(items), dict(self.positions)
 
     def write(self, entries: list[Entry], stamp: Stamp | None = None) -> None:
