@@ -44,6 +44,26 @@ class Budget(Struct, frozen=True):
     cost_per_request: Annotated[float, Meta(gt=0.0)]  # USD
 
 
+class Input(Struct, frozen=True):
+    """Numbers about what another domain of the tenant decided and earned; the router appends them to the features.
+
+    The last number of each input is 1 when the others are known, and 0 when they are not: then they are 0, too.
+    """
+
+    domain: Identifier
+    #: choice: one number for each of `arms`, 1 for the one chosen; propensity: of what was chosen; observation: `name`,
+    #: as observed by now; reward: of the decision, by now; recent_reward: mean over the last outcomes of the same unit
+    #: (without a unit: of the domain).  All but the last are about the decision that the request follows from.
+    what: Literal["choice", "propensity", "observation", "reward", "recent_reward"]
+    arms: Annotated[tuple[Identifier, ...], Meta(max_length=64)] = ()
+    name: Identifier | None = None
+
+    @property
+    def width(self) -> int:
+        """How many features it appends."""
+        return 1 + (len(self.arms) if self.what == "choice" else 1)
+
+
 class DomainSpec(Struct, frozen=True):
     """A tenant's domain."""
 
@@ -64,3 +84,9 @@ class DomainSpec(Struct, frozen=True):
     budget: Budget | None = None
     content_features: bool = False  # opted in to features made from message content
     baseline: Identifier | None = None  # the arm the champion is compared with; None: the one of the highest price
+    inputs: Annotated[tuple[Input, ...], Meta(max_length=32)] = ()
+
+    @property
+    def width(self) -> int:
+        """Features of a decision: those of the request, then those of each input."""
+        return self.features + sum(each.width for each in self.inputs)

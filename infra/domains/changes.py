@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from schemas.domains import Arm, Budget, Component, DomainSpec, LearnerSpec
+from schemas.domains import Arm, Budget, Component, DomainSpec, Input, LearnerSpec
 
 from .duration import format_duration
 
@@ -36,6 +36,7 @@ def _differences(old: DomainSpec, new: DomainSpec) -> Iterator[str]:
             yield _changed(words, before, after)
     if old.baseline != new.baseline:
         yield _changed("baseline", old.baseline or "the highest price", new.baseline or "the highest price")
+    yield from _inputs(old.inputs, new.inputs)
     yield from _arms(old.arms, new.arms)
     yield from _components(old.reward, new.reward)
     if old.horizon_ms != new.horizon_ms:
@@ -43,6 +44,19 @@ def _differences(old: DomainSpec, new: DomainSpec) -> Iterator[str]:
     yield from _learners((old.champion,), (new.champion,), "champion")
     yield from _learners(old.challengers, new.challengers, "challenger")
     yield from _budget(old.budget, new.budget)
+
+
+def _inputs(old: Sequence[Input], new: Sequence[Input]) -> Iterator[str]:
+    before, after = [input_words(each) for each in old], [input_words(each) for each in new]
+    yield from (f"input {each} removed" for each in before if each not in after)
+    yield from (f"input {each} added" for each in after if each not in before)
+    yield from _order(before, after, "inputs")
+
+
+def input_words(each: Input) -> str:
+    """An input as people call it: "choice of content_analysis (light, deep)"."""
+    what = f"observation {each.name}" if each.what == "observation" else each.what.replace("_", " ")
+    return f"{what} of {each.domain}" + (f" ({', '.join(each.arms)})" if each.arms else "")
 
 
 def _arms(old: Sequence[Arm], new: Sequence[Arm]) -> Iterator[str]:

@@ -16,6 +16,7 @@ from schemas.errors import SpecificationError
 
 from .duration import EXPECTED as A_DURATION
 from .duration import format_duration, parse_duration
+from .inputs import check_inputs
 from .lines import Path, key_lines
 from .problems import Problem, Problems, show, suggestion
 from .rules import check_rules
@@ -99,6 +100,7 @@ def _read_document(document: dict[str, Any], problems: Problems) -> list[DomainS
             continue
         specs += _read_domain(table, path, problems)
         _check_unique(table, path, declared, problems)
+    check_inputs([(each, ("domain", index)) for index, each in enumerate(tables) if isinstance(each, dict)], problems)
     return specs
 
 

@@ -9,8 +9,9 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final, get_args
 
-from schemas.domains import Arm, Component, LearnerSpec
+from schemas.domains import Arm, Component, Input, LearnerSpec
 from schemas.errors import SpecificationError
+from schemas.events import MAX_FEATURES
 
 from .lines import Path
 from .problems import Problems, show, suggestion
@@ -121,6 +122,7 @@ def state_fits_a_record(table: Table, path: Path, problems: Problems) -> None:
     features, arms = table.get("features"), len(list(_tables(table, "arms")))
     if not isinstance(features, int) or isinstance(features, bool) or features < 0:
         return
+    features += _appended(table)
     from stream_workers.bandits.registry import KINDS  # compiled kernels: only who has a learner waits
 
     default = next(each.default for each in KINDS["doubly_robust"].parameters if each.name == "width")
@@ -171,6 +173,17 @@ def budget_can_be_kept(table: Table, path: Path, problems: Problems) -> None:
         )
 
 
+def features_fit_a_decision(table: Table, path: Path, problems: Problems) -> None:
+    """A decision carries the features of the request and those of the inputs."""
+    features, more = table.get("features"), _appended(table)
+    if isinstance(features, int) and more and features <= MAX_FEATURES < features + more:
+        problems.add(
+            (*path, "inputs"),
+            f"{features} features and {more} of inputs",
+            f"at most {MAX_FEATURES} together",
+        )
+
+
 #: Every rule, in the order in which a domain file is read.
 RULES: Final[tuple[Callable[[Table, Path, Problems], None], ...]] = (
     arm_names_are_unique,
@@ -180,9 +193,20 @@ RULES: Final[tuple[Callable[[Table, Path, Problems], None], ...]] = (
     learner_names_are_unique,
     learner_parameters_fit,
     baseline_is_an_arm,
+    features_fit_a_decision,
     state_fits_a_record,
     budget_can_be_kept,
 )
+
+
+def _appended(table: Table) -> int:
+    """Features of the inputs, as far as they can be read."""
+    found = 0
+    for _, each in _tables(table, "inputs"):
+        arms = each.get("arms")
+        known = arms if isinstance(arms, list) and all(isinstance(arm, str) for arm in arms) else ()
+        found += Input("x", "choice" if each.get("what") == "choice" else "reward", tuple(known)).width
+    return found
 
 
 def _known_to_registry(kind: str, params: dict[str, float | str], place: Path, problems: Problems) -> bool:

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from schemas.domains import DomainSpec, LearnerSpec
 
-from .changes import differences
+from .changes import differences, input_words
 from .duration import format_duration
 from .publish import Key, Published
 
@@ -56,6 +56,7 @@ def details(version: int, spec: DomainSpec) -> RenderableType:
         ("budget", f"${spec.budget.cost_per_request:g} a request" if spec.budget else "none"),
         ("baseline", spec.baseline or "the arm of the highest price"),
         ("content features", "opted in" if spec.content_features else "off"),
+        *(("input", input_words(each)) for each in spec.inputs),
         ("champion", _learner(spec.champion)),
         *(("challenger", _learner(each)) for each in spec.challengers),
     ):

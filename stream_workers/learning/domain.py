@@ -119,7 +119,7 @@ class DomainState:
     def acting(self) -> Acting:
         """What it decides with, for tables of many domains.  Not to be changed, and stale under another revision."""
         terms = self._terms
-        return Acting(self.champion, self.spec.features, terms.places, terms.prices, self._own, PRIOR_MEAN)
+        return Acting(self.champion, self.spec.width, terms.places, terms.prices, self._own, PRIOR_MEAN)
 
     def learning(self) -> Learning:
         """What it learns with, for tables of many domains: changed there as `learn` does, stale as `acting` is."""
@@ -131,7 +131,7 @@ class DomainState:
     def apply_spec(self, spec: DomainSpec, version: int) -> None:
         """Go on under another specification, keeping what was learned wherever it still means something.
 
-        Arms are matched by name; policies by name, kind and number of features (a challenger that becomes champion
+        Arms are matched by name; policies by name, kind and features (a challenger that becomes champion
         brings what it learned).  Estimates of value go on for policies whose parameters are the same and start over
         when the reward is redefined, which also leaves the policies REDEFINED_WEIGHT of their evidence.
         SpecificationError (nothing changed) if a policy's parameters or names are wrong.
@@ -139,6 +139,7 @@ class DomainState:
         _check_policies(spec)
         old, checked = self.spec, self._terms.checked
         redefined = (spec.reward, spec.default_reward) != (old.reward, old.default_reward)
+        renumbered = (spec.features, spec.inputs) != (old.features, old.inputs)
         before = {each.name: (each, policy) for each, policy in zip(self._terms.learners, self._policies, strict=True)}
         learned = self._own
         self._take(spec, version)
@@ -146,7 +147,7 @@ class DomainState:
         policies, kept = [], set()
         for each, setting in zip(terms.learners, terms.settings, strict=True):
             known, policy = before.get(each.name, (None, None))
-            if known is None or policy is None or known.kind != each.kind or old.features != spec.features:
+            if known is None or policy is None or known.kind != each.kind or renumbered:
                 policies.append(make(each.kind, setting))
                 continue
             policy.rearrange(setting, REDEFINED_WEIGHT if redefined else 1.0)

@@ -48,11 +48,11 @@ def check(outcome: Outcome, spec: DomainSpec) -> None:
     An arm that is no longer in the specification is no error (arms are removed while decisions wait for feedback).
     """
     decision = outcome.decision
-    if len(decision.features) != 4 * spec.features:
+    if len(decision.features) != 4 * spec.width:
         raise BadRecordError(
             Reason.FEATURES_LENGTH,
             f"decision {decision.id!r} has {len(decision.features)} bytes of features; {spec.domain} has "
-            f"{spec.features} float32, {4 * spec.features} bytes",
+            f"{spec.width} float32, {4 * spec.width} bytes",
         )
     features = np.frombuffer(decision.features, "<f4").astype(np.float64)  # squares of float32 cannot overflow there
     if not math.isfinite(features.dot(features)):
@@ -105,7 +105,7 @@ def columns(outcomes: Sequence[Outcome], spec: DomainSpec, index: dict[str, int]
         mask[[arm for arm in place if arm >= 0]] = True
     features = np.frombuffer(bytearray(b"".join([each.decision.features for each in outcomes])), "<f4")
     return Columns(
-        features.reshape(n, spec.features),
+        features.reshape(n, spec.width),
         masks[set_of],
         np.array(chosen, np.int64),
         np.array(propensity, np.float64),

@@ -126,7 +126,7 @@ class LearningTable:
         self._slots[name] = slot
         self._terms[slot] = learning.terms
         self.most_arms = max(self.most_arms, len(learning.terms.arms))
-        self.lookup.put(slot, name[0].encode(), name[1].encode(), state.spec.features)
+        self.lookup.put(slot, name[0].encode(), name[1].encode(), state.spec.width)
         return True
 
     def _share(self, spec: DomainSpec, terms: Terms) -> "_Shared | None":
@@ -147,7 +147,7 @@ class LearningTable:
             _write(self.parts.data[row], component)
             self.part_floats.data[row] = (part.weight, part.worst, part.best, part.required)
         cost = list(spec.reward).index("cost") if "cost" in spec.reward else -1
-        head = (spec.features, K, 0, len(terms.learners), names, parts, C, cost, address_of(terms.prices))
+        head = (spec.width, K, 0, len(terms.learners), names, parts, C, cost, address_of(terms.prices))
         own = terms.arrangement.at("lambda", "counts", *PARTS, "checks")
         tail = (terms.checked.size, address_of(terms.limits))
         moves = np.repeat(np.array([0, 1, 0], np.int64), [len(head), len(own), len(tail)])

@@ -46,7 +46,7 @@ class Terms:
         budget = spec.budget.cost_per_request if spec.budget else None
         self.pace: Final = pace_for(budget, self.prices[self.enabled])
         self.settings: Final = tuple(
-            Setting(self.arms, spec.features, spec.exploration_minimum, spec.forgetting, each.params)
+            Setting(self.arms, spec.width, spec.exploration_minimum, spec.forgetting, each.params)
             for each in self.learners
         )
         #: What the checks are about, and what they take from it.

@@ -55,6 +55,7 @@ arms = [
 ]
 reward.thumbs = { worst = -1, best = 1 }
 champion = { name = "even", kind = "uniform" }
+inputs = [{ domain = "user_engagement", what = "recent_reward" }]
 """
 
 
@@ -70,6 +71,36 @@ class Case:
     on: str = ""
     together: bool = False  # does not touch what another such case touches: they can be broken at once
 
+
+def given(keys: str) -> str:
+    """An input of acme's model_routing, on the line after the first."""
+    return f'features = 32\ninputs = [\n{{ domain = "user_engagement", {keys} }}]'
+
+
+#: Two domains that each follow from the other.
+CIRCLE = """\
+inputs = [{ domain = "user_engagement", what = "recent_reward" }]
+
+[[domain]]
+tenant = "acme"
+name = "acting"
+features = 0
+arms = [{ name = "a" }]
+reward.success = {}
+champion = { name = "even", kind = "uniform" }
+inputs = [
+    { what = "propensity", domain = "thinking" },
+]
+
+[[domain]]
+tenant = "acme"
+name = "thinking"
+features = 0
+arms = [{ name = "a" }]
+reward.success = {}
+champion = { name = "even", kind = "uniform" }
+inputs = [{ domain = "acting", what = "reward" }]
+"""
 
 # fmt: off
 BROKEN = (
@@ -96,9 +127,9 @@ BROKEN = (
     Case("tenant repeated", '"globex"]', '"acme"]', ("a second domain user_engagement of tenant acme", "line 43")),
     Case(
         "domain repeated",
-        'name = "user_engagement"',
         'name = "model_routing"',
-        ("a second domain model_routing of tenant acme", "the first is on line 4"),
+        'name = "user_engagement"',
+        ("a second domain user_engagement of tenant acme", "the first is on line 4"),
         on="tenants = [",
     ),
     Case("missing features", "features = 8", "",
@@ -169,6 +200,28 @@ BROKEN = (
          on='name = "small"', at=-1),
     Case("budget as array", "[domain.budget]\ncost_per_request = 0.01", "[[domain.budget]]",
          ("budget", "a table with")),
+    Case("input of no domain", 'domain = "user_engagement", what', 'domain = "user_engagment", what',
+         ("inputs[0].domain", '"user_engagment"', 'Did you mean "user_engagement"?'), together=True),
+    Case("input of another tenant's domain", 'domain = "user_engagement", what', 'domain = "model_routing", what',
+         ("inputs[0].domain", '"model_routing"', "for tenant globex")),
+    Case("input of an unknown sort", 'what = "recent_reward"', 'what = "recent_rewards"',
+         ("inputs[0].what", '"choice"', 'Did you mean "recent_reward"?')),
+    Case("input that goes round", 'what = "recent_reward"', 'what = "reward"',
+         ("inputs[0].domain", "a circle", "user_engagement -> user_engagement")),
+    Case("inputs that go round", 'inputs = [{ domain = "user_engagement", what = "recent_reward" }]\n', CIRCLE,
+         ("a circle", "acting -> thinking -> acting"), at=10),
+    Case("choice without arms", "features = 32", given('what = "choice"'), ("inputs[0].arms", "the arms of"), at=2),
+    Case("choice of no arm", "features = 32", given('what = "choice", arms = ["wave", "quizz"]'),
+         ("inputs[0].arms", '"quizz"', "acme/user_engagement", 'Did you mean "quiz"?'), at=2),
+    Case("arms of no choice", "features = 32", given('what = "reward", arms = ["wave"]'),
+         ("inputs[0].arms", 'no arms with what = "reward"'), at=2),
+    Case("choice of an arm twice", "features = 32", given('what = "choice", arms = ["wave", "wave"]'),
+         ("inputs[0].arms", "each arm once"), at=2),
+    Case("observation of no name", "features = 32", given('what = "observation"'), ("inputs[0].name",), at=2),
+    Case("input twice", 'what = "recent_reward" }', 'what = "recent_reward" }, { domain = "user_engagement", '
+         'what = "recent_reward" }', ("inputs[1]", "each input once")),
+    Case("too many features with inputs", "features = 8", "features = 1023", ("1023 features and 2 of inputs",),
+         on="inputs ="),
     Case("domain as table", GOOD, "[domain]\nname = 'x'", ("[domain], a single table", "[[domain]]")),
     Case("empty", GOOD, "", ("no domain", "at least one [[domain]] table")),
 )

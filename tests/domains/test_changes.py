@@ -6,7 +6,7 @@ from hypothesis import given
 
 from infra.domains.changes import differences
 from infra.domains.file import parse
-from schemas.domains import Arm, Budget, Component, DomainSpec, LearnerSpec
+from schemas.domains import Arm, Budget, Component, DomainSpec, Input, LearnerSpec
 
 from .broken import GOOD
 from .written import specs
@@ -63,6 +63,8 @@ def test_differences_are_found_exactly_when_there_are_any(one, other):
         (changed(forgetting=1.0), "forgetting from 0.999 to 1"),
         (changed(content_features=True), "content features from off to on"),
         (changed(baseline="small"), "baseline from the highest price to small"),
+        (changed(inputs=(Input("chat", "choice", ("a", "b")),)), "input choice of chat (a, b) added"),
+        (changed(inputs=(Input("chat", "observation", name="x"),)), "input observation x of chat added"),
         (changed(budget=None), "budget of $0.01 a request removed"),
         (changed(budget=Budget(0.02)), "budget a request from $0.01 to $0.02"),
         (

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from infra.domains.file import KEYS, parse, read_domains
-from schemas.domains import Arm, Budget, Component, DomainSpec, LearnerSpec
+from schemas.domains import Arm, Budget, Component, DomainSpec, Input, LearnerSpec
 from stream_workers.bandits.registry import KINDS
 
 ROOT = Path(__file__).parents[2]
@@ -25,7 +25,7 @@ def test_examples_are_right(text):
 def test_the_full_example_uses_every_key():
     """What says it shows every key does."""
     full = max(re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL), key=len)
-    fields = {each for struct in (Arm, Component, LearnerSpec, Budget) for each in struct.__struct_fields__}
+    fields = {each for struct in (Arm, Component, LearnerSpec, Budget, Input) for each in struct.__struct_fields__}
     for key in fields | set(KEYS):
         assert re.search(rf"\b{key}\b", full), key
 
@@ -35,7 +35,7 @@ def test_every_key_has_a_row():
     rows = {row[0].strip("`"): row for row in ROWS if len(row) == 4}
     for key in KEYS:
         assert key in rows, key
-    for struct in (Arm, Component, LearnerSpec, Budget):
+    for struct in (Arm, Component, LearnerSpec, Budget, Input):
         for key in struct.__struct_fields__:
             assert key in rows, key
     for struct in (DomainSpec, Component):

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from hypothesis import strategies as st
 
-from schemas.domains import Arm, Budget, Component, DomainSpec, LearnerSpec
+from schemas.domains import Arm, Budget, Component, DomainSpec, Input, LearnerSpec
 
 
 def to_toml(specs: Iterable[DomainSpec]) -> str:
@@ -23,6 +23,10 @@ def _domain(spec: DomainSpec) -> str:
     lines += [f"{field} = {_value(getattr(spec, field))}" for field in plain]
     if spec.baseline is not None:
         lines.append(f"baseline = {_value(spec.baseline)}")
+    for each in spec.inputs:
+        lines += ["[[domain.inputs]]", f"domain = {_value(each.domain)}", f"what = {_value(each.what)}"]
+        lines += [f"arms = {_value(each.arms)}"] if each.arms else []
+        lines += [f"name = {_value(each.name)}"] if each.name else []
     for arm in spec.arms:
         lines += ["[[domain.arms]]", f"name = {_value(arm.name)}"]
         lines += [f"price = {_value(arm.price)}", f"enabled = {_value(arm.enabled)}"]
@@ -72,10 +76,11 @@ def specs(draw: st.DrawFn) -> DomainSpec:
     budget = draw(st.none() | st.floats(100, 1000).map(Budget))
     if budget is not None:
         reward["cost"] = Component(weight=0.0, worst=1.0, best=0.0)
+    domain = draw(names)
     return DomainSpec(
         tenant=draw(names),
-        domain=draw(names),
-        features=draw(st.integers(0, 1024)),
+        domain=domain,
+        features=draw(st.integers(0, 1022)),
         arms=arms,
         reward=reward,
         champion=learners[0],
@@ -88,4 +93,5 @@ def specs(draw: st.DrawFn) -> DomainSpec:
         budget=budget,
         content_features=draw(st.booleans()),
         baseline=draw(st.none() | st.sampled_from([arm.name for arm in arms])),
+        inputs=(Input(domain, "recent_reward"),) if draw(st.booleans()) else (),
     )
