@@ -88,3 +88,9 @@ class WorkerMetrics(Collector):
         for each in status["alarms"]:
             alarms.add_metric([each["tenant"], each["domain"], each["kind"]], each["at_ms"] / 1000.0)
         yield alarms
+        inputs = GaugeMetricFamily(
+            "croupier_inputs", "Inputs of decisions from other domains since partitions were assigned", labels=["known"]
+        )
+        for known, count in (("yes", status["inputs"].get("known", 0)), ("no", status["inputs"].get("unknown", 0))):
+            inputs.add_metric([known], count)
+        yield inputs

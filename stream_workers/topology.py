@@ -2,7 +2,7 @@
 
 One worker process runs joiner, learner and router over the same partitions.  The router reads the learner's state in
 memory, which is why they must be in one process, and it waits until the learner has seen what its partition's outcomes
-held when the partition was assigned.
+held when the partition was assigned; and the joiner what its partition's decisions held, of which it asks it.
 """
 
 from collections.abc import Callable, Sequence
@@ -33,7 +33,8 @@ def worker_stages(*, early_ms: int = EARLY_MS, remember_ms: int = REMEMBER_MS) -
 
     def router(work: Workspace) -> RouterProcessor:
         learner = cast("LearnerProcessor", work.peers["learner"])
-        return RouterProcessor(work.partition, work.emit, work.dead, learner, work.emit_rows)
+        joiner = cast("JoinerProcessor", work.peers["joiner"])
+        return RouterProcessor(work.partition, work.emit, work.dead, learner, work.emit_rows, joiner)
 
     return [
         Stage("joiner", (topics.DECISIONS.name, topics.REWARDS.name), joiner, changelog=topics.JOINER_STATE.name),
@@ -45,7 +46,7 @@ def worker_stages(*, early_ms: int = EARLY_MS, remember_ms: int = REMEMBER_MS) -
             state_version=2,
             rebuilds=True,
         ),
-        Stage("router", (topics.CONTEXTS.name,), router, urgent=True, waits_for=("learner",)),
+        Stage("router", (topics.CONTEXTS.name,), router, urgent=True, waits_for=("learner", "joiner")),
     ]
 
 

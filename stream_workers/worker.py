@@ -23,6 +23,7 @@ from .http import StatusServer
 from .joining.processor import JoinerProcessor
 from .learning.processor import LearnerProcessor
 from .metrics import WorkerMetrics
+from .routing.processor import RouterProcessor
 from .runtime.app import StatefulApp
 from .runtime.settings import RuntimeSettings
 from .runtime.stage import Stage
@@ -137,6 +138,7 @@ class Worker:
         joined: Counter[str] = Counter()
         tenants: defaultdict[str, Counter[str]] = defaultdict(Counter)
         alarms: list[dict[str, Any]] = []
+        inputs: Counter[str] = Counter()
         decisions_open = rewards_held = 0
         for partition in list(self.app.ledger.owned.values()):
             for stage in partition.stages.values():
@@ -150,6 +152,8 @@ class Worker:
                 elif isinstance(processor, LearnerProcessor):
                     for (tenant, domain), told in processor.alarms().items():
                         alarms += ({"tenant": tenant, "domain": domain, **each} for each in told)
+                elif isinstance(processor, RouterProcessor):
+                    inputs.update(processor.inputs())
         alarms.sort(key=lambda each: (KINDS.index(each["kind"]), each["tenant"], each["domain"]))
         return {
             "role": self.settings.role,
@@ -160,6 +164,7 @@ class Worker:
             "decisions_open": decisions_open,
             "rewards_held": rewards_held,
             "joined": dict(joined),
+            "inputs": dict(inputs),
             "tenants": {tenant: dict(tally) for tenant, tally in tenants.items()},
             "alarms": alarms[:_TOLD_ALARMS],
             "alarms_by_kind": {kind: sum(each["kind"] == kind for each in alarms) for kind in KINDS},

@@ -12,7 +12,7 @@ def owner(stage: str, key: bytes, value: bytes) -> frozenset[str]:
 
 
 def _learner(key: bytes, value: bytes) -> frozenset[str]:
-    for prefix in (b"domain/", b"removed/"):
+    for prefix in (b"domain/", b"removed/", b"recent/", b"inputs/"):
         if key.startswith(prefix):
             tenant = key[len(prefix) :].decode().partition("\0")[0]
             held = DomainState.from_bytes(value).spec.tenant if prefix == b"domain/" else tenant

@@ -6,6 +6,7 @@ and then for as long as `cached_bytes` allow.  The state has one key per decisio
 written, and old ones deleted, in order.
 """
 
+import struct
 from collections.abc import Callable
 from itertools import islice
 
@@ -19,6 +20,7 @@ from stream_workers.runtime.stage import State
 from . import columns as c
 from .entries import Open, decode_entry, tenant_of
 from .join import apply_decisions, apply_rewards, earliest_open, end_due, enter_moments, forget, gather_notes
+from .looking import open_row
 from .moments import Moments
 from .names import SECRET, Slots, Table, move
 from .parsing import Places
@@ -27,6 +29,7 @@ from .storing import read_entries, write_entries
 from .tallies import Tallies
 
 _PREFIX = b"d"
+_FLOAT = struct.Struct(">d")
 _LEAST_OUT = 1 << 17
 _MOST_OUT = 1 << 20
 _ENDED = 4096
@@ -106,6 +109,33 @@ class Decisions:
             )  # fmt: skip
             self._mend(why)
         return fresh
+
+    def find_open(self, tenant: bytes, name: bytes) -> tuple[bytes, dict[str, float]] | None:
+        """The record of a decision whose outcome has not ended, and what was observed; None: there is none."""
+        number = self._tallies.known(tenant)
+        if number is None or not name:
+            return None
+        wanted = np.frombuffer(bytearray(name), np.uint8)
+        row = open_row(self._slots, self._rows, self._notes, SECRET, number, wanted)
+        if row == c.NONE:
+            return None
+        size = int(self._rows[row, c.BODY_SIZE])
+        if self._ring.has(at := int(self._rows[row, c.BODY])):
+            body = self._ring.read(at, size)
+        else:
+            (key,) = _split(self._rows[row : row + 1, c.ORDINAL])
+            body = (self._state.get(_PREFIX + key) or b"")[-size:]
+        begin = int(self._rows[row, [c.NOTES, c.ID_SIZE, c.AWAITED]].sum())
+        notes = self._notes[begin : begin + int(self._rows[row, c.OBSERVED])].tobytes()
+        seen = 0
+        observations: dict[str, float] = {}
+        while seen < len(notes):  # a text with its head, then eight bytes of a number after theirs
+            head = 1 if notes[seen] < 0xD9 else 2
+            length = notes[seen] & 0x1F if head == 1 else notes[seen + 1]
+            end = seen + head + length
+            observations[notes[seen + head : end].decode()] = _FLOAT.unpack_from(notes, end + 1)[0]
+            seen = end + 9
+        return body, observations
 
     def join(self, data: Bytes, parsed: Table, early_ms: int, remember_ms: int, decided_until: int) -> None:
         """Join the plain rewards of a batch; the verdict on those that belong to no known decision changes."""

@@ -1,12 +1,13 @@
 """The joiner as a stage: reads decisions and rewards of a partition, writes outcomes.  `rules` says what it does."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
 from msgspec.msgpack import Decoder
 
 from schemas.errors import BadRecordError, Reason
+from schemas.events import Decision
 from schemas.joining import EARLY_MS, REMEMBER_MS
 from schemas.topics import DECISIONS, OUTCOMES, REWARDS
 from stream_workers.columnar.rows import FetchedRecords, Rows
@@ -24,6 +25,7 @@ _D: Final = DECISIONS.name
 _R: Final = REWARDS.name
 _POSITION = b"m"  # next ordinal, decisions watermark, rewards watermark
 _decode_position = Decoder(tuple[int, int, int]).decode
+_decode_decision = Decoder(Decision).decode
 _MAX_TENANT = 64  # characters, as schemas.events.Name
 
 
@@ -54,6 +56,7 @@ class JoinerProcessor:
         self._emit_rows = emit_rows or one_by_one(emit)
         self._dead = dead
         self._spans = Spans(early_ms, remember_ms)
+        self._followers: list[Callable[[Rows], None]] = []
         position = state.get(_POSITION)
         self._position = _decode_position(position) if position else (0, NEVER, NEVER)
         ordinal, self._decided_until, self._rewarded_until = self._position
@@ -104,8 +107,19 @@ class JoinerProcessor:
             wanted.append(_R)
         return tuple(wanted)
 
+    def find_open(self, tenant: str, decision: str) -> tuple[Decision, dict[str, float]] | None:
+        """A decision whose outcome has not ended, and what was observed of it so far; None: there is none."""
+        found = self._decisions.find_open(tenant.encode(), decision.encode())
+        return None if found is None else (_decode_decision(found[0]), found[1])
+
+    def tell(self, follower: Callable[[Rows], None]) -> None:
+        """Tell somebody, from now on, of the outcomes that end."""
+        self._followers.append(follower)
+
     def _ended(self, outcomes: Rows) -> None:
         self._emit_rows(OUTCOMES.name, outcomes)
+        for follower in self._followers:
+            follower(outcomes)
 
     def apply(self, topic: str, records: Sequence[Record]) -> None:
         """Handle records of decisions or of rewards, in offset order."""

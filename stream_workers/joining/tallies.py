@@ -86,6 +86,10 @@ class Tallies:
         enter_tenants(self.slots, self.places, self.names, SECRET, first, number + 1)
         return number
 
+    def known(self, tenant: bytes) -> int | None:
+        """The number of a tenant (UTF-8) that has one."""
+        return self._numbers.get(tenant)
+
     def text(self, number: int) -> str:
         """The tenant of that number."""
         return self._texts[number]

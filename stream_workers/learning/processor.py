@@ -20,6 +20,7 @@ from ..runtime.stage import Dead, Emit, MemoryState, Record, State
 from .cache import CACHED_BYTES, DomainCache, Follower, key_of
 from .domain import DomainState, check
 from .reading import UNKNOWN_DOMAIN, PlainOutcomes
+from .recent import RecentOutcomes
 
 _REMOVED: Final = b"removed/"  # version at which a domain was removed: older changes that come again change nothing
 _APPLIED: Final = b"applied"
@@ -37,6 +38,8 @@ class LearnerProcessor:
         self._dead = dead
         self._cache = DomainCache(state, cached_bytes)
         self._ordinals = Ordinals(state)
+        #: The last outcomes of domains that others look at.
+        self.recent_outcomes = RecentOutcomes(state)
         applied = state.get(_APPLIED)
         #: Offset of the next outcomes record: what the state reflects.
         self.applied = int.from_bytes(applied, "big") if applied else 0
@@ -93,11 +96,24 @@ class LearnerProcessor:
                 part = plain.where(slice(done, done + end - begin))
                 done += end - begin
                 fresh = self._ordinals.first_of(part.ordinal)
-                self._cache.table.learn(part if fresh.all() else part.where(fresh))
+                part = part if fresh.all() else part.where(fresh)
+                self._cache.table.learn(part)
+                if self.recent_outcomes.looked_at:
+                    self._remember(records, part)
             elif self._single(topic, records[begin:end]):
                 return int(end)
             begin = end
         return len(records)
+
+    def _remember(self, records: FetchedRecords, part: PlainOutcomes) -> None:
+        """Keep what others look at of outcomes that were learned as columns."""
+        names, looked_at = self._cache.table.names, self.recent_outcomes.looked_at
+        slots = [slot for slot in np.unique(part.slot).tolist() if names[slot] in looked_at]
+        for row in part.row[np.isin(part.slot, slots)].tolist():
+            outcome: Outcome = wire.decode(topics.OUTCOMES.name, records[row].value)
+            state = self.domain(outcome.decision.tenant, outcome.decision.domain)
+            assert state is not None
+            self.recent_outcomes.add(outcome, state.spec)
 
     def _single(self, topic: str, records: Sequence[Record]) -> bool:
         """One by one, which is also the definition of what `apply` does; whether a specification changed."""
@@ -126,6 +142,7 @@ class LearnerProcessor:
         """Put what changed into the state."""
         self._cache.flush()
         self._ordinals.flush()
+        self.recent_outcomes.flush()
         self._state.put(_APPLIED, self.applied.to_bytes(8, "big"))
 
     def _admit(self, record: Record, outcome: Outcome, waiting: dict[tuple[str, str], list[Outcome]]) -> None:
@@ -138,6 +155,8 @@ class LearnerProcessor:
         if state is None:
             raise BadRecordError(Reason.UNKNOWN_DOMAIN, f"tenant {name[0]!r} has no domain {name[1]!r} at this point")
         check(outcome, state.spec)
+        if name in self.recent_outcomes.looked_at:
+            self.recent_outcomes.add(outcome, state.spec)
         waiting.setdefault(name, []).append(outcome)
 
     def _learn(self, name: tuple[str, str], outcomes: list[Outcome]) -> None:
@@ -161,6 +180,7 @@ class LearnerProcessor:
         else:
             state.apply_spec(change.spec, change.version)
             self._cache.put(name, state)
+        self.recent_outcomes.declare(name, change.spec)
         return True
 
 

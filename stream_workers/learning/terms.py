@@ -54,7 +54,7 @@ class Terms:
             self.names,
             self.arms,
             tuple(arm.enabled for arm in spec.arms),
-            spec.features,
+            spec.width,
             spec.horizon_ms,
             spec.exploration_minimum,
         )

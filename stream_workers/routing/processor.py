@@ -2,7 +2,8 @@
 
 It reads the learner's state in memory (same partition, same process) and keeps none of its own: after a crash it
 decides again what no checkpoint covered, and the first decision record with an id wins for every reader.  A decision
-is repeatable: the draw is a function of its id, and `learned` says which outcomes the policy had seen.
+is repeatable: the draw is a function of its id, and `learned` says which outcomes the policy had seen.  Of what
+requests follow from it remembers only what others have not read yet (`parents`).
 
 Plain contexts go through in three calls for a whole batch, whatever the number of domains: read, decide, write.
 """
@@ -14,10 +15,12 @@ import numpy as np
 from schemas import topics
 
 from ..columnar.rows import FetchedRecords
+from ..joining.processor import JoinerProcessor
 from ..learning.processor import LearnerProcessor
 from ..runtime.stage import Dead, Emit, EmitRows, Record, one_by_one
 from .contexts import UNKNOWN_DOMAIN, ContextReader
 from .decisions import encode
+from .parents import Parents
 from .single import SingleContexts
 from .table import RouteTable
 
@@ -26,12 +29,21 @@ class RouterProcessor:
     """`stage.Processor` from contexts to decisions."""
 
     def __init__(
-        self, partition: int, emit: Emit, dead: Dead, learner: LearnerProcessor, emit_rows: EmitRows | None = None
+        self,
+        partition: int,
+        emit: Emit,
+        dead: Dead,
+        learner: LearnerProcessor,
+        emit_rows: EmitRows | None = None,
+        joiner: JoinerProcessor | None = None,
     ) -> None:
+        """joiner: who knows what requests follow from while that is open; without it, only what ended is known."""
         self._partition = partition
         self._learner = learner
+        self._emit = emit
         self._emit_rows = emit_rows or one_by_one(emit)
-        self._single = SingleContexts(emit, dead, learner)
+        self._parents = Parents(learner, joiner)
+        self._single = SingleContexts(self._emit_one, dead, learner, self._parents)
         self._reader = ContextReader()
         self._routes = RouteTable(learner)
 
@@ -46,8 +58,17 @@ class RouterProcessor:
             choices = routes.decide(plain)
             rows = encode(fetched, plain, routes.widths, choices, self._learner.applied, routes.templates)
             self._emit_rows(topics.DECISIONS.name, rows)
+            self._parents.decided(rows)
         if len(plain.row) < len(fetched):
             self._single.apply(topic, [fetched[int(index)] for index in np.flatnonzero(verdicts < 0)])
+
+    def inputs(self) -> dict[str, int]:
+        """Inputs of decisions since this processor was made: known, and unknown."""
+        return {"known": self._single.inputs.known, "unknown": self._single.inputs.unknown}
+
+    def _emit_one(self, topic: str, key: bytes, value: bytes) -> None:
+        self._emit(topic, key, value)
+        self._parents.decided_one(key, value)
 
     def flush(self) -> None:
         """Nothing is kept."""

@@ -18,6 +18,8 @@ from ..bandits.randomness import draws
 from ..learning.domain import DomainState
 from ..learning.processor import LearnerProcessor
 from ..runtime.stage import Dead, Emit, Record
+from .inputs import Inputs
+from .parents import Parents
 from .routes import awaited
 
 _decode = wire.DECODERS["contexts"].decode
@@ -57,10 +59,12 @@ class _Route:
 class SingleContexts:
     """Decides contexts, or keeps them in dead-letters."""
 
-    def __init__(self, emit: Emit, dead: Dead, learner: LearnerProcessor) -> None:
+    def __init__(self, emit: Emit, dead: Dead, learner: LearnerProcessor, parents: Parents | None = None) -> None:
         self._emit = emit
         self._dead = dead
         self._learner = learner
+        self._parents = parents or Parents(learner)
+        self.inputs = Inputs(self._parents)
         self._routes: dict[tuple[str, str], _Route] = {}
 
     def apply(self, topic: str, records: Sequence[Record]) -> None:
@@ -171,11 +175,22 @@ class SingleContexts:
                 return
             features = np.ascontiguousarray(features[finite])
             mask = None if mask is None else mask[finite]
+        spec = route.state.spec
+        if spec.inputs:
+            group = [
+                (record, msgspec.structs.replace(context, features=self.inputs.append(spec, context)))
+                for record, context in group
+            ]
+            features = np.frombuffer(bytearray(b"".join([context.features for _, context in group])), "<f4")
+            features = features.reshape(len(group), spec.width)
         choices = route.state.decide(features, mask, draws([context.id for _, context in group], route.salt))
         if mask is None:
             self._emit_all(route, group, choices.arm, choices.propensities, choices.scores)
         else:
             self._emit_each(route, group, mask, choices.arm, choices.propensities, choices.scores)
+
+    def _chain(self, context: Context) -> float | None:
+        return None if context.after is None else self._parents.chain(context.tenant, context.after)
 
     def _emit_all(
         self,
@@ -204,6 +219,7 @@ class SingleContexts:
                     Decision(
                         context.id, tenant, domain, raw, chosen, p[at:until], s[at:until], context.features,
                         policy, version, learned, horizon, awaited_raw, record.offset, context.unit, context.after,
+                        self._chain(context),
                     )
                 ),
             )  # fmt: skip
@@ -229,7 +245,7 @@ class SingleContexts:
                 np.ascontiguousarray(propensities[index, eligible], dtype="<f4").tobytes(),
                 np.ascontiguousarray(scores[index, eligible], dtype="<f4").tobytes(),
                 context.features, spec.champion.name, route.version, self._learner.applied, spec.horizon_ms,
-                route.awaited, record.offset, context.unit, context.after,
+                route.awaited, record.offset, context.unit, context.after, self._chain(context),
             )  # fmt: skip
             self._emit(topics.DECISIONS.name, route.key, _encode(decision))
 

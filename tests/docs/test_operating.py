@@ -25,6 +25,7 @@ def test_every_metric_is_on_the_page():
         lambda: {
             "healthy": True, "generation": 1, "checkpoint_age_seconds": 0.5, "in_flight_bytes": 0,
             "recovering": None, "decisions_open": 0, "rewards_held": 0, "joined": dict.fromkeys(COUNTED, 0),
+            "inputs": {},
             "partitions": [{"topic": "contexts", "partition": 0, "lag": 0}],
             "alarms": [{"tenant": "acme", "domain": "model_routing", "kind": "share", "at_ms": 1}],
             "alarms_by_kind": dict.fromkeys(KINDS, 0),

@@ -345,3 +345,25 @@ def test_what_is_over_leaves_memory_too() -> None:
     assert (len(held), held._marks[KNOWN], len(held._order)) == (0, 0, 0)
     assert (held._slots == -1).all()
     assert joiner.state.deletes == 3
+
+
+def test_open_decisions_are_found_with_what_was_observed() -> None:
+    """A decision is found by tenant and id while its outcome is open, from memory and from the state, and then not."""
+    joiner = Joiner(cached_bytes=0)
+    name = "n" * 40
+    made = decision("one", awaited=("success", name))
+    joiner.append("decisions", 100, decision("other"))
+    joiner.append("decisions", 100, made)
+    joiner.append("rewards", 101, reward("one", success=0.25))
+    assert joiner.processor.find_open("guild", "one") == (made, {"success": 0.25})
+    joiner.checkpoint()
+    joiner.append("rewards", 102, reward("one", comment=-3.0))
+    assert joiner.processor.find_open("guild", "one") == (made, {"success": 0.25, "comment": -3.0})
+    joiner.checkpoint()
+    joiner.crash()
+    assert joiner.processor.find_open("guild", "one") == (made, {"success": 0.25, "comment": -3.0})
+    for tenant, id_ in (("guild", "two"), ("stranger", "one"), ("guild", "")):
+        assert joiner.processor.find_open(tenant, id_) is None
+    joiner.append("rewards", 103, reward("one", **{name: 1.0}))
+    assert joiner.processor.find_open("guild", "one") is None
+    assert joiner.processor.find_open("guild", "other") == (decision("other"), {})

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas import wire
-from schemas.domains import Arm, Budget, Component, DomainSpec, LearnerSpec
+from schemas.domains import Arm, Budget, Component, DomainSpec, Input, LearnerSpec
 from schemas.events import Decision, Outcome, SpecChange
 from stream_workers.learning import many, processor, reading
 from stream_workers.learning.processor import LearnerProcessor
@@ -51,6 +51,7 @@ def spec_of(rng, tenant):
         default_reward=float(rng.choice([0.0, 0.3])),
         forgetting=float(rng.choice([1.0, 0.99])),
         budget=Budget(0.4) if rng.random() < 0.5 else None,
+        inputs=(Input("routing", "recent_reward"),) if rng.random() < 0.4 else (),
     )
 
 
@@ -67,7 +68,7 @@ def outcome_of(rng, spec, ordinal):
     }
     decision = Decision(
         f"d{ordinal}", spec.tenant, spec.domain, here, int(rng.integers(len(here))), p.tobytes(), p.tobytes(),
-        rng.normal(size=spec.features).astype("<f4").tobytes(), "learned", 0, 0, 1000, ("quality",), ordinal,
+        rng.normal(size=spec.width).astype("<f4").tobytes(), "learned", 0, 0, 1000, ("quality",), ordinal,
     )  # fmt: skip
     if odd < 0.02:
         decision = replace(decision, id="d\u00e9j\u00e0")
@@ -81,8 +82,8 @@ def outcome_of(rng, spec, ordinal):
         observations["quality"] = float("nan")
     elif odd < 0.08:
         decision = replace(decision, features=decision.features + b"....")
-    elif odd < 0.09 and spec.features:
-        decision = replace(decision, features=np.full(spec.features, np.inf, "<f4").tobytes())
+    elif odd < 0.09 and spec.width:
+        decision = replace(decision, features=np.full(spec.width, np.inf, "<f4").tobytes())
     elif odd < 0.10:
         decision = replace(decision, domain="unknown")
     elif odd < 0.12:
@@ -184,7 +185,7 @@ def test_most_are_read_as_columns():
         spec = specs[i % 20]
         p = np.full(len(spec.arms), 1 / len(spec.arms), "<f4").tobytes()
         decision = Decision(
-            str(i), spec.tenant, "routing", tuple(arm.name for arm in spec.arms), 0, p, p, bytes(4 * spec.features),
+            str(i), spec.tenant, "routing", tuple(arm.name for arm in spec.arms), 0, p, p, bytes(4 * spec.width),
             "learned", 0, 0, 1000, (), i,
         )  # fmt: skip
         if i % 2:
@@ -263,7 +264,7 @@ def test_ordinals_at_once():
 def test_a_cut_record_is_not_plain(cut):
     """A record that ends early, anywhere, is never read beyond its end: it is left to the path of single records."""
     rng = np.random.default_rng(4)
-    spec = replace(spec_of(rng, "t"), features=2)
+    spec = replace(spec_of(rng, "t"), features=2, inputs=())
     learner = LearnerProcessor(0, MemoryState(), lambda *_: None, lambda *_: None)
     learner.apply("outcomes", [Record(0, b"t", wire.encode(SpecChange(0, "t", "routing", spec)))])
     names = tuple(arm.name for arm in spec.arms)
