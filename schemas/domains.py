@@ -34,7 +34,9 @@ class LearnerSpec(Struct, frozen=True):
     """A policy by kind and parameters; `stream_workers.bandits.registry` knows both."""
 
     name: Identifier
-    kind: Literal["doubly_robust", "fixed", "uniform"]
+    kind: Literal[
+        "doubly_robust", "linucb", "thompson", "squarecb", "fastcb", "epsilon_greedy", "softmax", "fixed", "uniform"
+    ]
     params: dict[str, float | str] = {}
 
 

@@ -123,24 +123,22 @@ def state_fits_a_record(table: Table, path: Path, problems: Problems) -> None:
     if not isinstance(features, int) or isinstance(features, bool) or features < 0:
         return
     features += _appended(table)
-    from stream_workers.bandits.registry import KINDS  # compiled kernels: only who has a learner waits
+    from stream_workers.bandits.registry import state_bytes  # compiled kernels: only who has a learner waits
 
-    default = next(each.default for each in KINDS["doubly_robust"].parameters if each.name == "width")
     size = 0
     for learner, _ in _learners(table, path):
-        if learner.get("kind") == "doubly_robust":
-            params = learner.get("params")
-            width = params.get("width", default) if isinstance(params, dict) else default
-            if not is_number(width):
+        kind, params = learner.get("kind"), learner.get("params", {})
+        if isinstance(kind, str) and isinstance(params, dict):
+            try:
+                size += state_bytes(kind, arms, features, params)
+            except SpecificationError:  # said elsewhere, at its line
                 return
-            m = 1 + min(features, int(width))
-            size += 8 * ((arms + 1) * m * (m + 1) // 2 + 2 * arms * m)  # stream_workers.bandits.doubly_robust
     if size > LARGEST_STATE_BYTES:
         problems.add(
             (*path, "features"),
             f"learners whose state takes {size / 2**20:.0f} MiB ({arms} arms, {features} features)",
             f"at most {LARGEST_STATE_BYTES // 2**20} MiB for all learners of a domain together",
-            'Fewer features, arms or challengers, or params = { width = 64 } for kind "doubly_robust".',
+            'Fewer features, arms or challengers, or a smaller map: params = { map = "small", width = 64 }.',
         )
 
 

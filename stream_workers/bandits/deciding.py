@@ -1,16 +1,15 @@
 """Decisions of a whole batch, whatever the number of domains: one kernel call over the addresses of their arrays."""
 
-import math
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import layout
-from .address import integers, matrices, matrix, prefetch, vector
+from .address import integers, matrix, prefetch, vector
 from .constant import spread
-from .exploration import draw_arm, inverse_gap
-from .judging import expand_block, judge_arm
+from .exploration import draw_arm, explore
+from .judging import judge
 from .kernel import kernel
 from .quadratic import BLOCK
 
@@ -56,12 +55,12 @@ def group(slots: Integers, count: Integers, touched: Integers, ends: Integers, o
 @kernel("void(i8[::1])")
 def _announce(integer: Integers) -> None:
     """Have what a slot decides with brought near: with many domains each is far away when its turn comes."""
-    K, d, m = integer[layout.ARMS], integer[layout.FEATURES], integer[layout.SIZE]
     prefetch(integer[layout.LAMBDA], 8)
-    if integer[layout.KIND] == layout.DOUBLY_ROBUST:  # one run, see `model`
-        prefetch(integer[layout.COUNTERS], 8 * (2 + 2 * d + K * (2 * m + 1 + m * m)))
+    if integer[layout.KIND] == layout.LINEAR:  # one run, see `model`
+        K, raw = integer[layout.ARMS], integer[layout.RAW]
+        prefetch(integer[layout.COUNTERS], integer[layout.COVARIANCE] + 8 * K * raw * raw - integer[layout.COUNTERS])
     else:
-        prefetch(integer[layout.ACTED], 24 * K)
+        prefetch(integer[layout.ACTED], 24 * integer[layout.ARMS])
 
 
 @kernel(
@@ -84,17 +83,16 @@ def decide_many(
     integers_of, floats_of: by slot (`layout`); count: see `group`; slots: (n,); features: (n, width), of which a
     domain with d features reads the first d; draws: (n,) in [0, 1).  Written: choice (n,), an index among the slot's
     enabled arms, -1 if there are none; propensities and scores (n, Kmax), the enabled arms in order, then zeros.
-    largest: at least the largest m (length of phi) of these slots.
+    largest: at least what `judging.room_for` says of any of these slots.
     """
     n = slots.shape[0]
     order, touched, ends = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.int64)
     groups = group(slots, count, touched, ends, order)
-    space = np.empty(BLOCK * largest)
     room = np.empty(largest)
-    norms, variances, estimate, column = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK)
-    index_room, net_room = np.empty(BLOCK * _MOST_ARMS), np.empty(BLOCK * _MOST_ARMS)
-    probabilities_room = np.empty(_MOST_ARMS)
-    every = np.full((1, _MOST_ARMS), fill_value=True)
+    estimate_room, deviation_room = np.empty(BLOCK * _MOST_ARMS), np.empty(BLOCK * _MOST_ARMS)
+    net_room, values_room, probabilities_room = np.empty(_MOST_ARMS), np.empty(_MOST_ARMS), np.empty(_MOST_ARMS)
+    below_room = np.empty(4 * _MOST_ARMS)
+    every = np.full(_MOST_ARMS, fill_value=True)
     integers_at, floats_at = integers_of.ctypes.data, floats_of.ctypes.data
     begin = 0
     for g in range(groups):
@@ -104,53 +102,42 @@ def decide_many(
             prefetch(floats_at + touched[g + 2 * AHEAD] * _FLOATS, _FLOATS)
         if g + AHEAD < groups:
             _announce(integers_of[touched[g + AHEAD]])
-        enabled, K, m = integer[layout.ENABLED], integer[layout.ARMS], integer[layout.SIZE]
+        enabled, K = integer[layout.ENABLED], integer[layout.ARMS]
         places = integers(integer[layout.PLACES], enabled)
         prices, lambda_ = vector(integer[layout.PRICES], K), vector(integer[layout.LAMBDA], 1)[0]
-        net = net_room[: BLOCK * enabled].reshape(BLOCK, enabled)
-        index = index_room[: BLOCK * enabled].reshape(BLOCK, enabled)
-        probabilities = probabilities_room[:enabled]
-        learned = integer[layout.KIND] == layout.DOUBLY_ROBUST
+        net, values, probabilities = net_room[:enabled], values_room[:enabled], probabilities_room[:enabled]
+        estimates = estimate_room[: BLOCK * enabled].reshape(BLOCK, enabled)
+        deviations = deviation_room[: BLOCK * enabled].reshape(BLOCK, enabled)
+        below = below_room[: 4 * enabled].reshape(2, enabled, 2)
+        learned, t = integer[layout.KIND] == layout.LINEAR, 0.0
         if learned:
-            d = integer[layout.FEATURES]
-            mean, scale = vector(integer[layout.MEAN], d), vector(integer[layout.SCALE], d)
-            fold, signs = integers(integer[layout.SLOTS], d), vector(integer[layout.SIGNS], d)
-            P = matrices(integer[layout.P], K, m)
-            theta, correction = matrix(integer[layout.THETA], K, m), matrix(integer[layout.CORRECTION], K, m)
-            age = integers(integer[layout.AGE], K)
-            sharpness = real[layout.GAMMA] * math.sqrt(vector(integer[layout.COUNTERS], 2)[1])
-            columns, weights = space[: BLOCK * m].reshape(m, BLOCK), room[:m]
+            t = vector(integer[layout.COUNTERS], 2)[1]
+        else:
+            acted = matrix(integer[layout.ACTED], K, 3)
+            leader = -1
+            for e in range(enabled):
+                a = places[e]
+                if a == integer[layout.LEADER]:
+                    leader = e
+                net[e] = (acted[a, 1] if acted[a, 0] > 0.0 else real[layout.UNKNOWN_MEAN]) - lambda_ * prices[a]
+            spread(enabled, leader, real[layout.MINIMUM], probabilities)
         for start in range(begin, ends[g], BLOCK):
             rows = min(BLOCK, ends[g] - start)
             if learned:
-                expand_block(
-                    features, order[start:], rows, mean, scale, fold, signs, real[layout.FACTOR], columns, norms
-                )
-                for e in range(enabled):
-                    a = places[e]
-                    price = lambda_ * prices[a]
-                    judge_arm(
-                        P[a], theta[a], correction[a], age[a], real[layout.FORGETTING], real[layout.RIDGE],
-                        real[layout.BONUS], columns, norms, rows, weights, variances, estimate, column,
-                    )  # fmt: skip
-                    for r in range(rows):
-                        net[r, e] = estimate[r] - price
-                        index[r, e] = column[r] - price
-            else:
-                acted = matrix(integer[layout.ACTED], K, 3)
-                for e in range(enabled):
-                    a = places[e]
-                    worth = (acted[a, 1] if acted[a, 0] > 0.0 else real[layout.UNKNOWN_MEAN]) - lambda_ * prices[a]
-                    for r in range(rows):
-                        net[r, e] = worth
-                spread(enabled, integer[layout.LEADER], real[layout.MINIMUM], probabilities)
+                judge(integer, real, features, order[start:], rows, places, estimates, deviations, room)
             for r in range(rows):
                 row = order[start + r]
                 if learned:
-                    inverse_gap(index[r], every[0, :enabled], sharpness, real[layout.MINIMUM], probabilities)
+                    for e in range(enabled):
+                        net[e] = estimates[r, e] - lambda_ * prices[places[e]]
+                    explore(
+                        integer[layout.RULE], net, deviations[r], every[:enabled], real[layout.BONUS],
+                        real[layout.SHARPNESS], real[layout.COOLING], t, real[layout.MINIMUM], values, below,
+                        probabilities,
+                    )  # fmt: skip
                 for e in range(enabled):
                     propensities[row, e] = probabilities[e]
-                    scores[row, e] = net[r, e]
+                    scores[row, e] = net[e]
                 for e in range(enabled, propensities.shape[1]):
                     propensities[row, e] = 0.0
                     scores[row, e] = 0.0

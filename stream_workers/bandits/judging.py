@@ -1,6 +1,6 @@
-"""What a doubly robust learner thinks of the arms for a block of requests.  Reading only; nothing here is learned.
+"""What a linear learner thinks of the arms for a block of requests.  Reading only; nothing here is learned.
 
-Sums here are not in the order of `ridge`'s: what is learned does not depend on them, and a decision logs the very
+Sums here are not in the order of `updating`'s: what is learned does not depend on them, and a decision logs the very
 probabilities that its arm was drawn from.  They are the same to the bit for a request alone and in any block.
 """
 
@@ -9,77 +9,116 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from .feature_map import CLIP
+from . import layout
+from .address import integers, matrices, matrix, vector
+from .elementary import power
+from .exploration import explore
+from .feature_map import TOUCHED, expand
 from .kernel import kernel
-from .quadratic import forms
+from .quadratic import BLOCK, forms
 from .ridge import LEAST_WEIGHT, WIND_UP
 
 Array = NDArray[np.float64]
+Integers = NDArray[np.int64]
 
 
-@kernel()
-def expand_block(
+@kernel("void(i8[::1], f8[::1], f4[:,::1], i8[::1], i8, i8[::1], f8[:,::1], f8[:,::1], f8[::1])")
+def judge(
+    policy: Integers,
+    real: Array,
     features: NDArray[np.float32],
-    order: NDArray[np.int64],
+    order: Integers,
     rows: int,
-    mean: Array,
-    scale: Array,
-    slots: NDArray[np.int64],
-    signs: Array,
-    factor: float,
-    columns: Array,
-    norms: Array,
+    places: Integers,
+    estimates: Array,
+    deviations: Array,
+    room: Array,
 ) -> None:
-    """Write phi of each row, features[order[r], :d], as columns (m, BLOCK), and its squared length."""
-    m, d = columns.shape[0], mean.shape[0]
-    plain = d == m - 1  # every feature has a slot of its own
-    for r in range(rows):
-        row = order[r]
-        columns[0, r] = 1.0
-        if plain:
-            for j in range(d):
-                z = (np.float64(features[row, j]) - mean[j]) * scale[j]
-                columns[1 + j, r] = factor * min(max(z, -CLIP), CLIP)
-        else:
-            for j in range(1, m):
-                columns[j, r] = 0.0
-            for j in range(d):
-                z = (np.float64(features[row, j]) - mean[j]) * scale[j]
-                columns[1 + slots[j], r] += signs[j] * factor * min(max(z, -CLIP), CLIP)
-        norm = 0.0
-        for j in range(m):
-            norm += columns[j, r] * columns[j, r]
-        norms[r] = norm
+    """Write estimates and deviations (at least rows, at least E) of E arms, for the requests features[order[:rows]].
 
-
-@kernel()
-def judge_arm(
-    P: Array,
-    theta: Array,
-    correction: Array,
-    age: int,
-    forgetting: float,
-    ridge: float,
-    bonus: float,
-    columns: Array,
-    norms: Array,
-    rows: int,
-    weights: Array,
-    variances: Array,
-    estimate: Array,
-    index: Array,
-) -> None:
-    """Write one arm's estimate (BLOCK,) and index (BLOCK,): plus bonus times the deviation.
-
-    An arm that has slept has the deviation it would have, had forgetting been done (see `ridge.forget`).
+    policy, real: see `layout`; rows: at most BLOCK; places: (E,) which arms; room: at least m (BLOCK + 2) + d +
+    3 BLOCK numbers.  An arm that has slept has the deviation it would have, had forgetting been done (`ridge.forget`).
     """
-    for j in range(theta.shape[0]):
-        weights[j] = theta[j] + correction[j]
-    forms(P, weights, columns, rows, variances, estimate)
-    slept = 1.0 if forgetting == 1.0 else 1.0 / max(forgetting**age, LEAST_WEIGHT)
-    wind_up = WIND_UP / ridge
+    d, K, raw, m = policy[layout.FEATURES], policy[layout.ARMS], policy[layout.RAW], policy[layout.SIZE]
+    D = policy[layout.FOURIER]
+    mean, scale = vector(policy[layout.MEAN], d), vector(policy[layout.SCALE], d)
+    slots, signs = integers(policy[layout.SLOTS], d), vector(policy[layout.SIGNS], d)
+    picks, waves = integers(policy[layout.PICKS], TOUCHED * D), vector(policy[layout.WEIGHTS], TOUCHED * D)
+    phases, factor = vector(policy[layout.PHASES], D), real[layout.FACTOR]
+    columns = room[: m * BLOCK].reshape(m, BLOCK)
+    at = m * BLOCK
+    phi, weights, z = room[at : at + m], room[at + m : at + 2 * m], room[at + 2 * m : at + 2 * m + d]
+    at += 2 * m + d
+    norms, variances, estimate = (
+        room[at : at + BLOCK],
+        room[at + BLOCK : at + 2 * BLOCK],
+        room[at + 2 * BLOCK : at + 3 * BLOCK],
+    )
     for r in range(rows):
-        variance = max(variances[r], 0.0)
-        if slept > 1.0:
-            variance = min(variance * slept, max(variance, wind_up * norms[r]))
-        index[r] = estimate[r] + bonus * math.sqrt(variance)
+        expand(features[order[r]], mean, scale, slots, signs, factor, raw, picks, waves, phases, z, phi)
+        norm = 0.0
+        for j in range(raw):
+            norm += phi[j] * phi[j]
+        norms[r] = norm
+        for j in range(m):
+            columns[j, r] = phi[j]
+    theta, age = matrix(policy[layout.THETA], K, m), integers(policy[layout.AGE], K)
+    covariance = matrices(policy[layout.COVARIANCE], K, raw)
+    corrected = policy[layout.CORRECTED] == 1
+    correction = matrix(policy[layout.CORRECTION], K if corrected else 0, m)
+    forgetting, bonus, wind_up = real[layout.FORGETTING], real[layout.BONUS], WIND_UP / real[layout.RIDGE]
+    for e in range(places.shape[0]):
+        a = places[e]
+        for j in range(m):
+            weights[j] = theta[a, j] + correction[a, j] if corrected else theta[a, j]
+        forms(covariance[a], weights[:raw], columns[:raw], rows, variances, estimate)
+        for j in range(raw, raw + D):
+            weight = weights[j]
+            for r in range(rows):
+                estimate[r] += weight * columns[j, r]
+        slept = 1.0 if forgetting == 1.0 else 1.0 / max(power(forgetting, age[a]), LEAST_WEIGHT)
+        for r in range(rows):
+            variance = max(variances[r], 0.0)
+            if slept > 1.0:
+                variance = min(variance * slept, max(variance, wind_up * norms[r]))
+            estimates[r, e] = estimate[r]
+            deviations[r, e] = math.sqrt(variance) if bonus > 0.0 else 0.0
+
+
+@kernel("i8(i8, i8)")
+def room_for(m: int, d: int) -> int:
+    """How many numbers `judge` needs at most."""
+    return m * (BLOCK + 2) + d + 3 * BLOCK
+
+
+@kernel("void(i8[::1], f8[::1], f4[:,::1], b1[:,::1], f8[:,::1], f8, f8[:,::1], f8[:,::1])")
+def distribute(
+    policy: Integers,
+    real: Array,
+    features: NDArray[np.float32],
+    eligible: NDArray[np.bool_],
+    costs: Array,
+    lambda_: float,
+    probabilities: Array,
+    estimates: Array,
+) -> None:
+    """Write probabilities and estimates (n, K); changes nothing else."""
+    n, K = eligible.shape
+    order, places = np.arange(n), np.arange(K)
+    room = np.empty(room_for(policy[layout.SIZE], policy[layout.FEATURES]) + BLOCK * K + 6 * K)
+    deviations = room[: BLOCK * K].reshape(BLOCK, K)
+    net, values = room[BLOCK * K : BLOCK * K + K], room[BLOCK * K + K : BLOCK * K + 2 * K]
+    below = room[BLOCK * K + 2 * K : BLOCK * K + 6 * K].reshape(2, K, 2)
+    rest = room[BLOCK * K + 6 * K :]
+    t = vector(policy[layout.COUNTERS], 2)[1]
+    for start in range(0, n, BLOCK):
+        rows = min(BLOCK, n - start)
+        judge(policy, real, features, order[start:], rows, places, estimates[start : start + rows], deviations, rest)
+        for r in range(rows):
+            for a in range(K):
+                net[a] = estimates[start + r, a] - lambda_ * costs[start + r, a]
+            explore(
+                policy[layout.RULE], net, deviations[r], eligible[start + r], real[layout.BONUS],
+                real[layout.SHARPNESS], real[layout.COOLING], t, real[layout.MINIMUM], values, below,
+                probabilities[start + r],
+            )  # fmt: skip

@@ -1,40 +1,65 @@
-"""Columns of `table.DecisionTable`: one row of integers and one of floats for each slot."""
+"""How kernels see a learner: a row of integers (sizes, then addresses of its arrays) and a row of floats.
+
+`table.DecisionTable` puts a domain's own columns in front of its champion's.
+"""
 
 from typing import Final
 
 #: Kinds.
 EMPTY: Final = 0
 CONSTANT: Final = 1
-DOUBLY_ROBUST: Final = 2
+LINEAR: Final = 2
 
-#: Integers: sizes, then addresses of arrays.
+# Of a policy: integers.
 KIND: Final = 0
-FEATURES: Final = 1  # d
-SIZE: Final = 2  # m
-ARMS: Final = 3  # K
-ENABLED: Final = 4  # number of enabled arms
-LEADER: Final = 5  # constant: index of the arm that leads among the enabled ones, or -1
-PLACES: Final = 6  # (enabled,) index of each enabled arm among all
-PRICES: Final = 7  # (K,)
-LAMBDA: Final = 8  # (1,)
-ACTED: Final = 9  # (K, 3) moments of each arm's rewards
-MEAN: Final = 10
-SCALE: Final = 11
-SLOTS: Final = 12
-SIGNS: Final = 13
-P: Final = 14
-THETA: Final = 15
-CORRECTION: Final = 16
-AGE: Final = 17
-COUNTERS: Final = 18
-INTEGERS: Final = 19
+LEADER: Final = 1  # constant: index of the arm that leads, or -1
+RULE: Final = 1  # linear: see `exploration`
+CORRECTED: Final = 2  # whether it has a doubly robust correction
+FEATURES: Final = 3  # d
+ARMS: Final = 4  # K
+RAW: Final = 5  # 1 + w, what the bonus sees of phi
+FOURIER: Final = 6  # D
+SIZE: Final = 7  # M, length of phi
+COUNTERS: Final = 8
+MEAN: Final = 9
+SCALE: Final = 10
+THETA: Final = 11
+CORRECTION: Final = 12
+AGE: Final = 13
+COVARIANCE: Final = 14
+M2: Final = 15
+SEEN: Final = 16
+PANELS: Final = 17
+WAITING: Final = 18
+SHARED: Final = 19
+SHARED_WAITING: Final = 20
+SLOTS: Final = 21
+SIGNS: Final = 22
+PICKS: Final = 23
+WEIGHTS: Final = 24
+PHASES: Final = 25
+POLICY_INTEGERS: Final = 26
 
-#: Floats.
+# Of a policy: floats.
 MINIMUM: Final = 0
 FACTOR: Final = 1
 FORGETTING: Final = 2
 RIDGE: Final = 3
 BONUS: Final = 4
-GAMMA: Final = 5
-UNKNOWN_MEAN: Final = 6  # what an arm that never acted is taken to be worth
-FLOATS: Final = 7
+SHARPNESS: Final = 5
+COOLING: Final = 6
+CORRECTION_RIDGE: Final = 7
+CLIP: Final = 8
+POLICY_FLOATS: Final = 9
+
+# Of a slot of `table.DecisionTable`, behind its champion's: integers.
+ENABLED: Final = POLICY_INTEGERS  # number of enabled arms
+PLACES: Final = POLICY_INTEGERS + 1  # (enabled,) index of each enabled arm among all
+PRICES: Final = POLICY_INTEGERS + 2  # (K,)
+LAMBDA: Final = POLICY_INTEGERS + 3  # (1,)
+ACTED: Final = POLICY_INTEGERS + 4  # (K, 3) moments of each arm's rewards
+INTEGERS: Final = POLICY_INTEGERS + 5
+
+# Floats.
+UNKNOWN_MEAN: Final = POLICY_FLOATS  # what an arm that never acted is taken to be worth
+FLOATS: Final = POLICY_FLOATS + 1

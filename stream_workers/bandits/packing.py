@@ -98,6 +98,11 @@ class Packing:
         self._template: Final = np.frombuffer(template, np.uint8)
         self._what: Final = ", ".join(f"{name} {arrangement.parts[own].shape}" for name, own in names.items())
 
+    @property
+    def size(self) -> int:
+        """How many bytes it makes."""
+        return len(self._template)
+
     def pack(self, arrays: Arrays) -> bytes:
         """Their bytes."""
         packed = self._template.copy()

@@ -9,7 +9,10 @@ from schemas.errors import SpecificationError
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One parameter.  default None: it must be given.  Numbers lie in [low, high]; text (type str) names an arm."""
+    """One parameter.  default None: it must be given.
+
+    Numbers lie in [low, high]; text (type str) is one of the choices, or names an arm if there are none.
+    """
 
     name: str
     type: type[float] | type[int] | type[str]
@@ -17,19 +20,20 @@ class Parameter:
     meaning: str
     low: float = 0.0
     high: float = math.inf
+    choices: tuple[str, ...] = ()
 
     @property
     def expected(self) -> str:
         """What a value must be, in words."""
         if self.type is str:
-            return "the name of an arm"
+            return f"one of {', '.join(self.choices)}" if self.choices else "the name of an arm"
         noun = "a whole number" if self.type is int else "a number"
         return f"{noun} from {self.low:g} to {self.high:g}" if self.high < math.inf else f"{noun}, {self.low:g} or more"
 
     def accepts(self, value: object) -> bool:
         """Whether the value is of the type and in the range."""
         if self.type is str:
-            return isinstance(value, str)
+            return isinstance(value, str) and (not self.choices or value in self.choices)
         if isinstance(value, bool) or not isinstance(value, float | int) or not math.isfinite(value):
             return False
         return self.low <= value <= self.high and (self.type is float or float(value).is_integer())
@@ -53,7 +57,7 @@ def complete(
         parameter = known[name]
         if not parameter.accepts(given):
             raise SpecificationError(f"{kind}: parameter {name} is {given!r}; expected {parameter.expected}")
-        if parameter.type is str and arms is not None and given not in arms:
+        if parameter.type is str and not parameter.choices and arms is not None and given not in arms:
             raise SpecificationError(
                 f"{kind}: parameter {name} is {given!r}; expected the name of an arm of the domain: {', '.join(arms)}"
             )

@@ -6,7 +6,7 @@ from typing import Final
 
 from schemas.errors import SpecificationError
 
-from . import constant, doubly_robust
+from . import constant, linear
 from .parameters import Parameter, complete
 from .policy import Parameters, Policy, Setting
 
@@ -22,9 +22,23 @@ class Kind:
 
 KINDS: Final[Mapping[str, Kind]] = {
     "doubly_robust": Kind(
-        doubly_robust.DoublyRobust,
-        doubly_robust.PARAMETERS,
-        "learns which arm is best for which request, from logged propensities",
+        linear.DoublyRobust,
+        linear.DoublyRobust.parameters,
+        "learns which arm is best for which request, corrected by logged propensities",
+    ),
+    "linucb": Kind(linear.LinUCB, linear.LinUCB.parameters, "the arm with the highest upper confidence bound"),
+    "thompson": Kind(linear.Thompson, linear.Thompson.parameters, "each arm as probably as it is the best"),
+    "squarecb": Kind(
+        linear.SquareCB, linear.SquareCB.parameters, "an arm's probability falls with how far it is behind the best"
+    ),
+    "fastcb": Kind(
+        linear.FastCB, linear.FastCB.parameters, "as squarecb, but hardly explores where the best hardly loses"
+    ),
+    "epsilon_greedy": Kind(
+        linear.EpsilonGreedy, linear.EpsilonGreedy.parameters, "the best arm, but for a share that all have"
+    ),
+    "softmax": Kind(
+        linear.Softmax, linear.Softmax.parameters, "probabilities in proportion to exponentials of estimates"
     ),
     "fixed": Kind(constant.Fixed, constant.FIXED_PARAMETERS, "one arm, but for the exploration minimum"),
     "uniform": Kind(constant.Uniform, (), "every eligible arm with the same probability"),
@@ -39,6 +53,13 @@ def check_params(kind: str, params: Parameters, arms: Sequence[str] | None = Non
     if kind not in KINDS:
         raise SpecificationError(f"no policy is of kind {kind!r}; expected one of {', '.join(KINDS)}")
     return complete(kind, KINDS[kind].parameters, params, arms)
+
+
+def state_bytes(kind: str, arms: int, features: int, params: Parameters) -> int:
+    """How many bytes a policy's state takes, without making it.  SpecificationError as `check_params`."""
+    completed = check_params(kind, params)
+    policy = KINDS[kind].policy
+    return policy.state_bytes(arms, features, completed) if issubclass(policy, linear.Linear) else 0
 
 
 def make(kind: str, setting: Setting) -> Policy:

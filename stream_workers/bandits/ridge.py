@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .kernel import kernel
+from .panels import advance, diagonal, dot_lanes, set_diagonal
 from .product import multiply
 
 Array = NDArray[np.float64]
@@ -106,3 +107,71 @@ def forget(P: Array, theta: Array, weight: float, ridge: float, y: Array) -> Non
                 for i in range(m):
                     theta[a, i] -= pull * y[i]
             shrink(P, y, factor)
+
+
+@kernel()
+def reset_panels(P: Array, rows: int, ridge: float, diagonal_of: Array) -> None:
+    """P = I / ridge for the first `rows` coordinates, 0 for the padding.  P: packed (`panels`); diagonal_of: (M,)."""
+    for j in range(diagonal_of.shape[0]):
+        diagonal_of[j] = 1.0 / ridge if j < rows else 0.0
+    set_diagonal(P, diagonal_of)
+
+
+@kernel("f8(f8[::1], f8[:,::1], f8[::1], f8, i8, f8, f8[::1], f8[::1], f8[:,::1])")
+def panel_gain(
+    P: Array,
+    theta: Array,
+    waiting: Array,
+    weight: float,
+    rows: int,
+    ridge: float,
+    x: Array,
+    y: Array,
+    room: Array,
+) -> float:
+    """`forget` by weight (1: not) and `gain` in one pass over a packed P with what waits for it (`panels.advance`).
+
+    P: (size(M),); theta: (K, M), all with covariance P; rows: coordinates that are no padding; room: (3, M).
+    Writes y = P x, returns the step; the caller moves theta and calls `panel_wait`.
+    """
+    scale = 1.0 if weight == 1.0 else 1.0 / max(weight, LEAST_WEIGHT)
+    advance(P, waiting, scale, x, y)
+    if scale > 1.0:
+        unit, column, variances = room[0], room[1], room[2]
+        diagonal(P, variances)
+        waiting[:] = 0.0
+        unit[:] = 0.0
+        pulled = False
+        for c in range(rows):
+            if variances[c] * ridge > WIND_UP:
+                pulled = True
+                unit[c] = 1.0
+                advance(P, waiting, 1.0, unit, column)
+                unit[c] = 0.0
+                evidence = ridge - 1.0 / column[c]
+                factor = evidence / (1.0 + evidence * column[c])
+                for a in range(theta.shape[0]):
+                    pull = factor * theta[a, c]
+                    for j in range(rows):
+                        theta[a, j] -= pull * column[j]
+                root = math.sqrt(factor)
+                for j in range(rows):
+                    waiting[j] = root * column[j]
+                    variances[j] -= waiting[j] * waiting[j]
+        if pulled:
+            advance(P, waiting, 1.0, x, y)
+    v = dot_lanes(x, y)
+    if not v >= 0.0:
+        reset_panels(P, rows, ridge, room[0])
+        waiting[:] = 0.0
+        advance(P, waiting, 1.0, x, y)
+        v = dot_lanes(x, y)
+    return 1.0 / (1.0 + v)
+
+
+@kernel()
+def panel_wait(waiting: Array, y: Array, step: float) -> None:
+    """Let P's update by y = P x wait for the next pass."""
+    root = math.sqrt(step)
+    for j in range(y.shape[0]):
+        waiting[j] = root * y[j]

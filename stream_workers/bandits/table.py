@@ -14,7 +14,8 @@ from .address import address_of
 from .arrays import Arrays
 from .constant import Uniform
 from .deciding import decide_many
-from .doubly_robust import DoublyRobust
+from .judging import room_for
+from .linear import Linear
 from .policy import Policy
 
 
@@ -37,14 +38,14 @@ class Acts(Protocol):
 
 
 class DecisionTable:
-    """Slots are small numbers that the caller gives out; memory is 208 bytes for each up to the highest, and theirs."""
+    """Slots are small numbers that the caller gives out; memory is 350 bytes for each up to the highest, and theirs."""
 
     def __init__(self) -> None:
         self._integers = np.zeros((8, layout.INTEGERS), np.int64)
         self._floats = np.zeros((8, layout.FLOATS))
         self._count = np.zeros(8, np.int64)
         self._filled = np.zeros(8, np.bool_)
-        self._most = (0, 0, 0)  # d, m and enabled arms, of any slot so far
+        self._most = (0, 0, 0)  # d, room for judging and enabled arms, of any slot so far
         self._held: dict[int, tuple[Any, ...]] = {}
 
     def put(self, slot: int, state: Acts) -> bool:
@@ -54,21 +55,21 @@ class DecisionTable:
         champion, places, own = acting.champion, acting.places, acting.own
         integers, floats = self._integers[slot], self._floats[slot]
         parts = own.arrangement.parts
-        head = (acting.features, 0, len(acting.prices), len(places), -1, address_of(places), address_of(acting.prices))
-        integers[layout.FEATURES : layout.MEAN] = (*head, own.base + parts["lambda"].at, own.base + parts["acted"].at)
-        floats[layout.MINIMUM], floats[layout.UNKNOWN_MEAN] = champion.setting.exploration_minimum, acting.unknown_mean
-        if isinstance(champion, DoublyRobust):
+        head = (len(places), address_of(places), address_of(acting.prices))
+        integers[layout.ENABLED :] = (*head, own.base + parts["lambda"].at, own.base + parts["acted"].at)
+        floats[layout.UNKNOWN_MEAN] = acting.unknown_mean
+        room = 0
+        if isinstance(champion, Linear):
             placed = champion.placed()
-            factor, _, *numbers = placed.numbers[:6]
-            integers[layout.KIND], integers[layout.SIZE] = layout.DOUBLY_ROBUST, placed.m
-            integers[layout.MEAN : layout.COUNTERS + 1] = placed.addresses[:9]
-            floats[layout.FACTOR : layout.GAMMA + 1] = (factor, *numbers)
+            integers[: layout.POLICY_INTEGERS] = placed.integers
+            floats[: layout.POLICY_FLOATS] = placed.floats
+            room = room_for(integers[layout.SIZE], acting.features)
             self._held[slot] = (places, acting.prices, own, placed.arrays)
         elif isinstance(champion, Uniform):
-            leader = champion.arm()
-            integers[layout.KIND] = layout.CONSTANT
-            there = places == leader
-            integers[layout.LEADER] = int(there.argmax()) if there.any() else -1
+            integers[: layout.POLICY_INTEGERS] = 0
+            integers[layout.KIND], integers[layout.LEADER] = layout.CONSTANT, champion.arm()
+            integers[layout.FEATURES], integers[layout.ARMS] = acting.features, len(acting.prices)
+            floats[layout.MINIMUM] = champion.setting.exploration_minimum
             self._held[slot] = (places, acting.prices, own)
         else:
             integers[layout.KIND] = layout.EMPTY
@@ -77,7 +78,7 @@ class DecisionTable:
             return False
         self._filled[slot] = True
         d, m, arms = self._most
-        self._most = (max(d, acting.features), max(m, int(integers[layout.SIZE])), max(arms, len(places)))
+        self._most = (max(d, acting.features), max(m, room), max(arms, len(places)))
         return True
 
     def drop(self, slot: int) -> None:

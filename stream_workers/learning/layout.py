@@ -1,4 +1,4 @@
-"""Columns of `table.LearningTable`: one row for each domain, and one for each of its policies."""
+"""Columns of `table.LearningTable`: one row for each domain; those of its policies are as `bandits.layout` has them."""
 
 from typing import Final
 
@@ -30,35 +30,6 @@ INTEGERS: Final = 21
 PACE: Final = 0  # budget, step, ceiling, cost_limit
 DEFAULT: Final = 4  # reward of an outcome without its required components
 FLOATS: Final = 5
-
-# Of a policy: integers.
-LEADER: Final = 0  # constant: the arm that leads, or -1; doubly robust: DOUBLY_ROBUST
-SIZE: Final = 1  # m
-MEAN: Final = 2
-SCALE: Final = 3
-SLOTS: Final = 4
-SIGNS: Final = 5
-P: Final = 6
-THETA: Final = 7
-CORRECTION: Final = 8
-AGE: Final = 9
-COUNTERS: Final = 10
-M2: Final = 11
-SEEN: Final = 12
-SHARED: Final = 13
-POLICY_INTEGERS: Final = 14
-DOUBLY_ROBUST: Final = -2
-
-# Of a policy: floats.
-FACTOR: Final = 0
-MINIMUM: Final = 1
-FORGETTING: Final = 2
-RIDGE: Final = 3
-BONUS: Final = 4
-GAMMA: Final = 5
-CORRECTION_RIDGE: Final = 6
-CLIP: Final = 7
-POLICY_FLOATS: Final = 8
 
 # Of a reward component: floats.
 WEIGHT: Final = 0

@@ -8,12 +8,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..bandits.address import integers, matrices, matrix, prefetch, vector
+from ..bandits import layout as learner
+from ..bandits.address import integers, matrix, prefetch, vector
 from ..bandits.constant import constant
 from ..bandits.deciding import AHEAD, group
-from ..bandits.doubly_robust import learn
 from ..bandits.kernel import kernel
 from ..bandits.pacer import pace
+from ..bandits.updating import learn
 from ..evaluation.groups import GROUPS
 from ..evaluation.progressive import CLIP, MOMENTS, WEIGHTS, evaluate
 from ..honesty.gathering import gather
@@ -22,8 +23,8 @@ from . import layout
 
 _INTEGERS: Final = 8 * layout.INTEGERS
 _FLOATS: Final = 8 * layout.FLOATS
-_POLICY_INTEGERS: Final = 8 * layout.POLICY_INTEGERS
-_POLICY_FLOATS: Final = 8 * layout.POLICY_FLOATS
+_POLICY_INTEGERS: Final = 8 * learner.POLICY_INTEGERS
+_POLICY_FLOATS: Final = 8 * learner.POLICY_FLOATS
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -37,9 +38,8 @@ def _announce(domain: Integers, policies: Integers) -> None:
     prefetch(domain[layout.LAMBDA], end - domain[layout.LAMBDA])  # one run, see `terms`
     for row in range(domain[layout.FIRST], domain[layout.FIRST] + size):
         policy = policies[row]
-        if policy[layout.LEADER] == layout.DOUBLY_ROBUST:  # one run, see `bandits.model`
-            m = policy[layout.SIZE]
-            prefetch(policy[layout.COUNTERS], policy[layout.SHARED] + 8 * m * m - policy[layout.COUNTERS])
+        if policy[learner.KIND] == learner.LINEAR:  # one run, see `bandits.model`
+            prefetch(policy[learner.COUNTERS], policy[learner.PANELS] - policy[learner.COUNTERS])
 
 
 @kernel(
@@ -137,25 +137,15 @@ def learn_many(
         has_model = False
         for each in range(size):
             policy, number = policies[domain[layout.FIRST] + each], policy_floats[domain[layout.FIRST] + each]
-            if policy[layout.LEADER] != layout.DOUBLY_ROBUST:
-                constant(mask, policy[layout.LEADER], number[layout.MINIMUM], probabilities[each])
+            if policy[learner.KIND] != learner.LINEAR:
+                constant(mask, policy[learner.LEADER], number[learner.MINIMUM], probabilities[each])
                 predicted[each] = np.nan
                 continue
-            m = policy[layout.SIZE]
             if each == 0:
                 has_model = True
             learn(
-                x, mask, acts, p, r, expected, lambdas,
-                vector(policy[layout.MEAN], d), vector(policy[layout.SCALE], d),
-                integers(policy[layout.SLOTS], d), vector(policy[layout.SIGNS], d), number[layout.FACTOR],
-                matrices(policy[layout.P], K, m), matrix(policy[layout.THETA], K, m),
-                matrix(policy[layout.CORRECTION], K, m), integers(policy[layout.AGE], K),
-                vector(policy[layout.COUNTERS], 2), number[layout.MINIMUM], number[layout.FORGETTING],
-                number[layout.RIDGE], number[layout.BONUS], number[layout.GAMMA],
-                vector(policy[layout.M2], d), integers(policy[layout.SEEN], 1),
-                matrices(policy[layout.SHARED], 1, m), number[layout.CORRECTION_RIDGE], number[layout.CLIP],
-                probabilities[each], model if each == 0 else q,
-            )  # fmt: skip
+                policy, number, x, mask, acts, p, r, expected, lambdas, probabilities[each], model if each == 0 else q
+            )
             for i in range(rows):
                 predicted[each, i] = model[i, acts[i]] if each == 0 else q[i, acts[i]]
         evaluate(

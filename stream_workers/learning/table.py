@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from schemas.domains import DomainSpec
 
+from ..bandits import layout as learner
 from ..bandits.address import address_of
 from ..bandits.arrays import Arrays
 from ..bandits.constant import Uniform
-from ..bandits.doubly_robust import DoublyRobust
+from ..bandits.linear import Linear
 from ..bandits.policy import Policy
 from ..columnar.memory import Bytes
 from ..columnar.rows import FetchedRecords
@@ -81,8 +82,8 @@ class LearningTable:
         self._changed = np.zeros(8, np.bool_)
         self._alarmed = np.zeros(8, np.bool_)
         self._last = np.zeros(8, np.int64)
-        self.policies = _Rows(layout.POLICY_INTEGERS, np.int64)
-        self.policy_floats = _Rows(layout.POLICY_FLOATS, np.float64)
+        self.policies = _Rows(learner.POLICY_INTEGERS, np.int64)
+        self.policy_floats = _Rows(learner.POLICY_FLOATS, np.float64)
         self.arms = _Rows(NAME_BYTES + 1, np.uint8)
         self.parts = _Rows(NAME_BYTES + 1, np.uint8)
         self.part_floats = _Rows(layout.COMPONENT_FLOATS, np.float64)
@@ -100,7 +101,7 @@ class LearningTable:
         learning = state.learning()
         if not (name[0].isascii() and name[1].isascii()):
             return False
-        if not all(isinstance(each, DoublyRobust | Uniform) for each in learning.policies):
+        if not all(isinstance(each, Linear | Uniform) for each in learning.policies):
             return False
         shared = self._share(state.spec, learning.terms)
         if shared is None:
@@ -160,15 +161,13 @@ class LearningTable:
         held = []
         for row, policy in enumerate(policies, start=first):
             integers, floats = self.policies.data[row], self.policy_floats.data[row]
-            if isinstance(policy, DoublyRobust):
+            if isinstance(policy, Linear):
                 placed = policy.placed()
-                integers[layout.LEADER], integers[layout.SIZE] = layout.DOUBLY_ROBUST, placed.m
-                integers[layout.MEAN :] = placed.addresses
-                floats[:] = placed.numbers
+                integers[:], floats[:] = placed.integers, placed.floats
                 held.append(placed.arrays)
             elif isinstance(policy, Uniform):
-                integers[layout.LEADER] = policy.arm()
-                floats[layout.MINIMUM] = policy.setting.exploration_minimum
+                integers[learner.KIND], integers[learner.LEADER] = learner.CONSTANT, policy.arm()
+                floats[learner.MINIMUM] = policy.setting.exploration_minimum
         return held
 
     def drop(self, name: Name) -> None:

@@ -1,44 +1,109 @@
 """Probabilities from estimates, arms from probabilities: each kernel against a plain version of itself."""
 
+import math
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
-from stream_workers.bandits.exploration import inverse_gap, sample
+from stream_workers.bandits import exploration
+from stream_workers.bandits.exploration import explore, sample
 
 finite = st.floats(-5, 5)
+RULES = {
+    "inverse_gap": exploration.INVERSE_GAP,
+    "greedy": exploration.GREEDY,
+    "epsilon": exploration.EPSILON,
+    "softmax": exploration.SOFTMAX,
+    "fast": exploration.FAST,
+    "thompson": exploration.THOMPSON,
+}
 
 
-def naive(index, eligible, gamma, minimum):
-    """SquareCB as in the paper, arm by arm."""
-    arms = [a for a in range(len(index)) if eligible[a]]
-    p = dict.fromkeys(range(len(index)), 0.0)
-    if arms:
-        best = max(arms, key=lambda a: (index[a], -a))
-        for a in arms:
-            if a != best:
-                p[a] = 1 / (len(arms) + gamma * (index[best] - index[a]))
-        p[best] = 1 - sum(p.values())
-        for a in arms:
-            p[a] = (1 - minimum) * p[a] + minimum / len(arms)
-    return list(p.values())
+def naive(rule, net, deviation, bonus, sharpness, cooling, t, minimum):
+    """Probabilities over eligible arms alone, arm by arm, as the papers have them."""
+    K = len(net)
+    y = [m + bonus * s for m, s in zip(net, deviation, strict=True)]
+    best = max(range(K), key=lambda a: (y[a], -a))
+    p = [0.0] * K
+    if rule == "inverse_gap":
+        p = [1 / (K + sharpness * math.sqrt(t) * (y[best] - each)) for each in y]
+    elif rule == "fast":
+        loss = [1 - min(max(each, 0.0), 1.0) for each in y]
+        least, gamma = loss[best], sharpness * math.sqrt(t)
+        divisors = [K * least + gamma * (each - least) for each in loss]
+        p = [least / x if x > 0 else 1 / K for x in divisors]
+    elif rule == "softmax":
+        e = [math.exp(sharpness * math.sqrt(1 + cooling * t) * (each - y[best])) for each in y]
+        p = [each / sum(e) for each in e]
+    if rule != "softmax":
+        p[best] = 1 - sum(x for a, x in enumerate(p) if a != best)
+    shared = max(minimum, min(1.0, sharpness / math.sqrt(1 + cooling * t))) if rule == "epsilon" else minimum
+    return [(1 - shared) * each + shared / K for each in p]
 
 
-@given(st.data(), st.integers(1, 12), st.floats(0, 1e6), st.floats(0.001, 1))
-@pytest.mark.parametrize("run", [inverse_gap, inverse_gap.py_func])
-def test_inverse_gap(run, data, K, gamma, minimum):
-    """Compiled and interpreted, it is the paper's formula mixed with the floor; a sum of 1, nothing where masked."""
-    index = np.array(data.draw(st.lists(finite, min_size=K, max_size=K)))
-    eligible = np.array(data.draw(st.lists(st.booleans(), min_size=K, max_size=K)))
+def thompson(mean, deviation):
+    """The integral on a fine grid."""
+    mean, deviation = np.array(mean), np.maximum(np.array(deviation), 1e-12)
+    if not deviation.max() > 1e-9:
+        return np.eye(len(mean))[mean.argmax()].tolist()
+    x = np.linspace((mean - 8 * deviation).min(), (mean + 8 * deviation).max(), 20_001)[:, None]
+    F = stats.norm.cdf((x - mean) / deviation)
+    others = np.stack([np.delete(F, a, 1).prod(1) for a in range(len(mean))], 1)
+    p = ((others[1:] + others[:-1]) / 2 * np.diff(F, axis=0)).sum(0)
+    return (p / p.sum()).tolist()
+
+
+def probabilities(run, rule, net, deviation, eligible, bonus=0.5, sharpness=3.0, cooling=0.1, t=10.0, minimum=0.05):
+    K = len(net)
     out = np.full(K, np.nan)
-    run(index, eligible, gamma, minimum, out)
-    assert out == pytest.approx(naive(index.tolist(), eligible.tolist(), gamma, minimum), abs=1e-12)
+    arrays = np.array(net, float), np.array(deviation, float), np.array(eligible, bool)
+    rooms = np.empty(K), np.empty((2, K, 2))
+    run(RULES[rule], *arrays, bonus, sharpness, cooling, t, minimum, *rooms, out)
+    return out
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("run", [explore, explore.py_func])
+@settings(max_examples=60, deadline=None)
+@given(st.data(), st.integers(1, 12), st.floats(0, 1e4), st.floats(0, 1e4), st.floats(0.001, 1))
+def test_rules(run, rule, data, K, sharpness, t, minimum):
+    """Compiled and interpreted, each rule is its paper's formula mixed with the floor, over eligible arms."""
+    net = np.array(data.draw(st.lists(finite, min_size=K, max_size=K)))
+    deviation = np.array(data.draw(st.lists(st.floats(0, 3), min_size=K, max_size=K)))
+    eligible = np.array(data.draw(st.lists(st.booleans(), min_size=K, max_size=K)))
+    bonus, cooling = data.draw(st.floats(0, 2)), data.draw(st.floats(0, 10))
+    out = probabilities(run, rule, net, deviation, eligible, bonus, sharpness, cooling, t, minimum)
     assert (out[~eligible] == 0).all()
-    if eligible.any():
-        assert out.sum() == pytest.approx(1)
-        assert (out[eligible] >= minimum / eligible.sum() * (1 - 1e-9)).all()
-        assert out[eligible].max() == pytest.approx(out[np.where(eligible, index, -np.inf).argmax()])
+    if not eligible.any():
+        return
+    if rule != "thompson":  # its own tests are below: the integral is not a formula
+        expected = naive(
+            rule, net[eligible].tolist(), deviation[eligible].tolist(), bonus, sharpness, cooling, t, minimum
+        )
+        assert out[eligible] == pytest.approx(expected, abs=1e-9)
+    assert out.sum() == pytest.approx(1)
+    assert (out[eligible] >= minimum / eligible.sum() * (1 - 1e-9)).all()
+
+
+def test_thompson_is_close_to_the_integral():
+    """Of arms that are about as good and about as well known, probabilities are near those of a fine grid."""
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        K = int(rng.integers(2, 12))
+        mean, deviation = rng.normal(0.5, 0.2, K), rng.uniform(0.02, 0.3, K)
+        out = probabilities(explore, "thompson", mean, deviation, [True] * K, bonus=1.0, minimum=1e-9)
+        assert out == pytest.approx(thompson(mean, deviation), abs=0.02)
+
+
+def test_thompson_is_the_frequency_of_its_draws():
+    """What it logs is how often a draw of every arm from its posterior makes an arm the best."""
+    mean, deviation, rng = np.array([0.5, 0.6, 0.3]), np.array([0.2, 0.05, 0.4]), np.random.default_rng(0)
+    draws = rng.normal(mean, deviation, (400_000, 3)).argmax(1)
+    out = probabilities(explore, "thompson", mean, deviation, [True] * 3, bonus=1.0, minimum=1e-9)
+    assert out == pytest.approx(np.bincount(draws) / len(draws), abs=0.01)
 
 
 @given(st.data(), st.integers(1, 8))

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from stream_workers.bandits.doubly_robust import DoublyRobust
 from stream_workers.bandits.exploration import sample
+from stream_workers.bandits.linear import DoublyRobust
 from stream_workers.bandits.pacer import NO_BUDGET, pace, pace_for
 from stream_workers.bandits.policy import Batch, Setting
 

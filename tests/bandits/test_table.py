@@ -8,25 +8,26 @@ from hypothesis import strategies as st
 
 from schemas.domains import Arm, Budget, Component, DomainSpec, LearnerSpec
 from schemas.events import Decision, Outcome
-from stream_workers.bandits import deciding, doubly_robust, layout, table
-from stream_workers.bandits.doubly_robust import DoublyRobust
-from stream_workers.bandits.policy import Setting
+from stream_workers.bandits import deciding, layout, table
+from stream_workers.bandits.linear import KINDS, DoublyRobust
+from stream_workers.bandits.policy import Batch, Setting
 from stream_workers.bandits.table import DecisionTable
 from stream_workers.learning.domain import DomainState
 
 WIDTH, ARMS = 40, 12
+LINEAR = [kind.kind for kind in KINDS]
 
 
 def domain(rng, kind=None, version=1, **fields):
     """A domain of any shape."""
     K, d = int(rng.integers(1, ARMS + 1)), int(rng.integers(0, WIDTH + 1))
-    kind = kind or ("doubly_robust", "fixed", "uniform")[rng.integers(3)]
+    kind = kind or str(rng.choice([*LINEAR, "fixed", "uniform"]))
     arms = tuple(Arm(f"a{a}", float(rng.random()), bool(rng.random() < 0.8)) for a in range(K))
-    params = {
-        "fixed": {"arm": f"a{rng.integers(K)}"},
-        "doubly_robust": {"bonus": float(rng.random() < 0.8), "width": int(rng.integers(1, 48))},
-        "uniform": {},
-    }[kind]
+    if kind in LINEAR:
+        some = str(rng.choice(["small", "small", "standard"]))
+        params = {"bonus": float(rng.random() < 0.8), "width": int(rng.integers(1, 48)), "map": some}
+    else:
+        params = {"arm": f"a{rng.integers(K)}"} if kind == "fixed" else {}
     spec = DomainSpec(
         "t", "d", d, arms, {"quality": Component()}, LearnerSpec("champion", kind, params),
         forgetting=float(rng.choice([1.0, 0.99])), budget=Budget(0.2), **fields,
@@ -125,18 +126,18 @@ def test_naive_judgement(forgetting):
     every = np.ones((n, K), np.bool_)
     chosen, reward = rng.integers(K, size=n), rng.random(n)
     costs = rng.random((n, K))
-    policy.update(doubly_robust.Batch(x, every, chosen, np.full(n, 0.1), reward, costs, np.zeros(n)))
+    policy.update(Batch(x, every, chosen, np.full(n, 0.1), reward, costs, np.zeros(n)))
     probabilities, estimates = policy.distribution(x, every, costs, 0.3)
-    f = policy._map
-    phi = np.hstack([np.ones((n, 1)), f.factor * np.clip((x - f.mean) * f.scale, -4, 4)])
-    naive = phi @ (policy._theta + policy._correction).T
-    variance = np.einsum("ni,kij,nj->nk", phi, policy._P, phi)
+    own = policy._arrays
+    phi = np.hstack([np.ones((n, 1)), policy._model.factor * np.clip((x - own["mean"]) * own["scale"], -4, 4)])
+    naive = phi @ (own["theta"] + own["correction"]).T
+    variance = np.einsum("ni,kij,nj->nk", phi, own["covariance"], phi)
     if forgetting < 1.0:
         most = np.maximum(variance, 2.0 * (phi * phi).sum(1)[:, None])
-        variance = np.minimum(variance / np.maximum(forgetting**policy._age, 1e-3), most)
+        variance = np.minimum(variance / np.maximum(forgetting ** own["age"], 1e-3), most)
     index = naive + 0.3 * np.sqrt(variance) - 0.3 * costs
     gap = index.max(1, keepdims=True) - index
-    p = 1.0 / (K + 50.0 * np.sqrt(policy._counters[1]) * gap)
+    p = 1.0 / (K + 50.0 * np.sqrt(own["counters"][1]) * gap)
     best = index.argmax(1)
     p[np.arange(n), best] += 1.0 - p.sum(1)
     assert estimates == pytest.approx(naive, abs=1e-12)

@@ -178,7 +178,7 @@ BROKEN = (
     Case("component name", "reward.thumbs", 'reward."thumbs up"', ('the key "thumbs up"', "1 to 64 letters")),
     Case("kind misspelled", 'kind = "doubly_robust"', 'kind = "doubly-robust"', ('Did you mean "doubly_robust"?',),
          together=True),
-    Case("kind unknown", 'kind = "doubly_robust"', 'kind = "oracle"', ('"oracle"', '"fixed", "uniform"')),
+    Case("kind unknown", 'kind = "doubly_robust"', 'kind = "oracle"', ('"oracle"', '"fastcb", "fixed"')),
     Case("parameter unknown", 'kind = "doubly_robust"', 'kind = "doubly_robust"\nparams = { ridgge = 1 }',
          ("champion.params.ridgge", 'Did you mean "ridge"?'),
          at=1),

@@ -1,12 +1,12 @@
-"""The doubly robust learner against a naive one, and against the problem it is for."""
+"""Linear learners against naive ones, and against the problems they are for."""
 
 import numpy as np
 import pytest
 
-from stream_workers.bandits import doubly_robust
-from stream_workers.bandits.doubly_robust import DoublyRobust
+from stream_workers.bandits import judging, linear, updating
 from stream_workers.bandits.exploration import sample
-from stream_workers.bandits.feature_map import FREEZE_AFTER, expand
+from stream_workers.bandits.feature_map import FREEZE_AFTER
+from stream_workers.bandits.linear import DoublyRobust
 from stream_workers.bandits.policy import Batch, Setting
 
 
@@ -41,41 +41,73 @@ def naive_estimates(policy, phis, batch, params):
     return np.array(estimates)
 
 
+def frozen(policy, d):
+    """A map that moves no more, so that a naive learner sees the same phi; phi of rows."""
+    own, model = policy._arrays, policy._model
+    own["mean"][:], own["scale"][:], own["seen"][:] = 0.1, 0.9, FREEZE_AFTER
+
+    def phi(rows):
+        z = np.clip((rows.astype(np.float64) - 0.1) * 0.9, -4, 4)
+        parts = [np.ones((len(z), 1)), model.factor * z]
+        if model.fourier:
+            w = model.waves
+            turns = (z[:, w.picks.reshape(-1, 3)] * w.weights.reshape(-1, 3)).sum(-1) + w.phases
+            parts.append(2 * np.sqrt(2 / model.fourier) * np.cos(2 * np.pi * turns))
+        return np.hstack(parts)
+
+    return phi
+
+
 @pytest.mark.parametrize("interpreted", [False, True])
-def test_naive(interpreted, monkeypatch):
+@pytest.mark.parametrize("map_", ["small", "standard"])
+def test_naive(map_, interpreted, monkeypatch):
     """Its estimates are those of two ridge regressions solved anew, compiled and interpreted."""
     if interpreted:
-        monkeypatch.setattr(doubly_robust, "learn", doubly_robust.learn.py_func)
-        monkeypatch.setattr(doubly_robust, "distribute", doubly_robust.distribute.py_func)
-    params = {"ridge": 0.5, "correction_ridge": 3.0, "clip": 10.0}
+        monkeypatch.setattr(linear, "learn", updating.learn.py_func)
+    params = {"ridge": 0.5, "correction_ridge": 3.0, "clip": 10.0, "map": map_}
     K, d, n = 3, 4, 40
     batch = batch_of(K, d, n)
     policy = DoublyRobust(setting(K, d, **params))
-    # A map that is already frozen, so that the naive learner sees the same phi.
-    f = policy._map
-    f.mean[:], f.scale[:], f.counts[0] = 0.1, 0.9, FREEZE_AFTER
-    phis = np.empty((n, d + 1))
-    for x, phi in zip(batch.features, phis, strict=True):
-        expand(x, f.mean, f.scale, f.slots, f.signs, f.factor, phi)
+    phi = frozen(policy, d)
     _, estimates = policy.update(batch)
-    assert estimates == pytest.approx(naive_estimates(policy, phis, batch, params), abs=1e-9)
+    assert estimates == pytest.approx(naive_estimates(policy, phi(batch.features), batch, params), abs=1e-8)
+    _, judged = policy.distribution(batch.features[:1], batch.eligible[:1], batch.costs[:1], 0.0)
+    theta = policy._arrays["theta"] + policy._arrays["correction"]
+    assert judged[0] == pytest.approx(theta[:, : policy._model.real_size] @ phi(batch.features[:1])[0], abs=1e-9)
 
 
 @pytest.mark.parametrize("forgetting", [1.0, 0.98])
-def test_interpreted(forgetting, monkeypatch):
-    """Compiled and interpreted kernels agree, with forgetting and bonus too."""
+@pytest.mark.parametrize("map_", ["small", "standard"])
+@pytest.mark.parametrize("kind", linear.KINDS)
+def test_interpreted(kind, map_, forgetting, monkeypatch):
+    """Compiled and interpreted kernels agree to the bit, with forgetting and bonus too."""
     batch = batch_of(4, 3, 60)
-    compiled = DoublyRobust(setting(4, 3, forgetting, bonus=0.4))
+    compiled = kind(setting(4, 3, forgetting, bonus=0.4, map=map_))
     p, q = compiled.update(batch)
     after = compiled.distribution(batch.features, batch.eligible, batch.costs, 0.1)
-    monkeypatch.setattr(doubly_robust, "learn", doubly_robust.learn.py_func)
-    monkeypatch.setattr(doubly_robust, "distribute", doubly_robust.distribute.py_func)
-    plain = DoublyRobust(setting(4, 3, forgetting, bonus=0.4))
+    monkeypatch.setattr(linear, "learn", updating.learn.py_func)
+    monkeypatch.setattr(linear, "distribute", judging.distribute.py_func)
+    plain = kind(setting(4, 3, forgetting, bonus=0.4, map=map_))
     p_plain, q_plain = plain.update(batch)
-    assert q_plain == pytest.approx(q, abs=1e-9)
-    assert p_plain == pytest.approx(p, abs=1e-9)
+    assert q_plain.tobytes() == q.tobytes()
+    assert p_plain.tobytes() == p.tobytes()
     for a, b in zip(after, plain.distribution(batch.features, batch.eligible, batch.costs, 0.1), strict=True):
-        assert a == pytest.approx(b, abs=1e-9)
+        assert a.tobytes() == b.tobytes()
+    assert plain.to_bytes() == compiled.to_bytes()
+
+
+@pytest.mark.parametrize("kind", linear.KINDS)
+def test_naive_deviation(kind):
+    """What the bonus stands for is the ridge posterior's deviation on the raw features: solved anew, it is the same."""
+    K, d, n = 3, 5, 80
+    batch = batch_of(K, d, n)
+    policy = kind(setting(K, d, ridge=0.7, bonus=1.0, map="standard"))
+    raw = frozen(policy, d)(batch.features)[:, : d + 1]
+    policy.update(batch)
+    for a in range(K):
+        X = raw[batch.chosen == a]
+        expected = np.linalg.inv(0.7 * np.eye(d + 1) + X.T @ X)
+        assert policy._arrays["covariance"][a] == pytest.approx(expected, abs=1e-10)
 
 
 def play(policy, features, means, delay=0):
