@@ -239,12 +239,12 @@ def judge_features(head: Array, limits: Array, features: Array, alarms: Array) -
         for j in range(d):
             features[at.Z, j] = features[at.ZZ, j] = 0.0
         return 0
-    unit, mean = 1.0 / features[at.SCALE, place], features[at.Z, place] / n
-    if abs(mean) >= 0.5 * TOLERATED_MOVE:
+    unit, mean, square = 1.0 / features[at.SCALE, place], features[at.Z, place] / n, features[at.ZZ, place] / n
+    if abs(mean) >= 0.5 * TOLERATED_MOVE and mean * mean >= 0.25 * square:
         centre = features[at.CENTRE, place]
         raised = alarm(alarms, at.FEATURE, head[at.NOW], 2 * place, centre, centre + mean * unit)
     else:
-        before, after = np.sqrt(features[at.ENERGY, place]), np.sqrt(features[at.ZZ, place] / n)
+        before, after = np.sqrt(features[at.ENERGY, place]), np.sqrt(square)
         raised = alarm(alarms, at.FEATURE, head[at.NOW], 2 * place + 1, before * unit, after * unit)
     for field in range(at.FEATURE_FIELDS):
         for j in range(d):

@@ -9,7 +9,6 @@ from stream_workers.honesty.checks import Subject
 from stream_workers.honesty.gathering import gather
 
 HORIZON_MS = 1_000
-GAP_MS = 10.0
 
 
 @dataclass
@@ -51,9 +50,10 @@ class Plan:
     means: object = None  # (means, number) -> true mean rewards
     features: object = None  # (x, number) -> x
     feedback: object = None  # (probability of feedback (n, K), number) -> the same
-    quick: object = None  # (reward) -> share of the horizon after which it ends, in [0, 1]
+    quick: object = None  # (reward, chosen) -> share of the horizon after which it ends, in [0, 1]
     concentration: float = 1.0
     floor: float = 0.05
+    gap_ms: float = 10.0  # between decisions
     subject: Subject = field(init=False)
 
     def __post_init__(self):
@@ -80,7 +80,8 @@ def simulate(plan, seed):
     p64 = p.astype(float) / p.astype(float).sum(1, keepdims=True)
     real = plan.draw(p64, number) if plan.draw else p64
     chosen = np.minimum((real.cumsum(1) < rng.random((n, 1))).sum(1), K - 1)
-    expected = np.clip(np.linspace(0.3, 0.7, K) + 0.15 * np.tanh(x[:, :1]), 0, 1)
+    hidden = x[:, :1] if d else rng.standard_normal((n, 1))
+    expected = np.clip(np.linspace(0.3, 0.7, K) + 0.15 * np.tanh(hidden), 0, 1)
     means = plan.means(expected, number) if plan.means else expected
     rows = np.arange(n)
     came = rng.random(n) < (plan.feedback(np.full((n, K), 0.9), number)[rows, chosen] if plan.feedback else 0.9)
@@ -89,8 +90,8 @@ def simulate(plan, seed):
     predicted = np.clip(expected[rows, chosen] + rng.normal(0, 0.03, (P, n)), 0, 1)
     shown = plan.shown(p, number).astype(np.float32) if plan.shown else p
     logged = plan.features(x, number) if plan.features else x
-    decided = 1e6 + GAP_MS * number
-    wait = plan.quick(reward) if plan.quick else rng.random(n)
+    decided = 1e6 + plan.gap_ms * number
+    wait = plan.quick(reward, chosen) if plan.quick else rng.random(n)
     return Log(
         predicted, logged.astype(np.float32), np.full((n, K), fill_value=True), chosen, shown, reward, came, decided,
         decided + np.round(HORIZON_MS * np.where(came, wait, 1.0)),
