@@ -15,6 +15,7 @@ from stream_workers.learning.reward import reward_of
 from stream_workers.runtime.stage import MemoryState
 
 replace = msgspec.structs.replace
+HORIZON_MS = 100  # so that the checks judge what there is
 
 
 class Record:
@@ -50,6 +51,7 @@ def spec_of(rng, tenant):
         tuple(LEARNERS[i] for i in order[1:]),
         default_reward=float(rng.choice([0.0, 0.3])),
         forgetting=float(rng.choice([1.0, 0.99])),
+        horizon_ms=HORIZON_MS,
         budget=Budget(0.4) if rng.random() < 0.5 else None,
         inputs=(Input("routing", "recent_reward"),) if rng.random() < 0.4 else (),
     )
@@ -98,7 +100,11 @@ def outcome_of(rng, spec, ordinal):
             after=ids[rng.choice(3, p=(0.5, 0.45, 0.05))],
             chain=chains[rng.choice(5, p=(0.5, 0.4, 0.04, 0.03, 0.03))],
         )
-    return Outcome(ordinal, ("complete", "horizon")[rng.integers(2)], 0, 1, observations, ordinal, decision)
+    decided = 1_000_000 + 100 * ordinal
+    return Outcome(
+        ordinal, ("complete", "horizon")[rng.integers(2)], decided, decided + int(rng.integers(HORIZON_MS)),
+        observations, ordinal, decision,
+    )  # fmt: skip
 
 
 def log_of(seed, domains, length):
