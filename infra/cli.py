@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from infra.commands import demo, domains, explain, replay, status, tail, topics, up, verify, worker
+from infra.commands import demo, domains, evaluate, explain, replay, status, tail, topics, up, verify, worker
 from infra.commands.exits import exit_code
 from infra.commands.printing import complain
 from schemas.errors import CroupierError
@@ -20,6 +20,7 @@ croupier domains apply FILE   say what is to be decided and what is good
 croupier status               is it running, how far, what is it worth
 croupier tail decisions       watch it decide
 croupier explain DECISION_ID  why this arm, and what came of it
+croupier evaluate TENANT DOMAIN  what would another policy have earned
 croupier verify               prove that nothing is lost or doubled
 
 \b
@@ -69,6 +70,7 @@ app.add_typer(domains.app, name="domains")
 app.add_typer(topics.app, name="topics")
 app.command()(tail.tail)
 app.command()(explain.explain)
+app.command()(evaluate.evaluate)
 app.command()(status.status)
 app.command()(verify.verify)
 app.command()(up.up)

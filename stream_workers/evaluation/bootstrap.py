@@ -1,31 +1,43 @@
-"""Bootstrap intervals for reports: of any estimator, resampling whole clusters.  For one look at the end, not for many.
+"""Bootstrap intervals for reports, resampling whole clusters.  They are for one look at the end, not for many.
 
-The multiplicities of C clusters in resample b are drawn from a generator that is given (Efron 1979; clusters: Field,
-Welsh 2007), so a report is repeated by its seed.
+The generator is given (Efron 1979; clusters: Field, Welsh 2007), so a report is repeated by its seed.
 """
+
+from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
+RESAMPLES: Final = 2000
+#: Clusters drawn in all at most: of a large log fewer resamples, whose quantiles are smooth by then.
+_DRAWN: Final = 100_000_000
+_LEAST: Final = 400
 
-def multiplicities(clusters: int, resamples: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """How often each cluster is in each resample, (resamples, clusters)."""
-    return rng.multinomial(clusters, np.full(clusters, 1.0 / clusters), size=resamples).astype(np.int64)
 
+def intervals(
+    ratios: Sequence[tuple[Array, Array]], rng: np.random.Generator, alpha: float = 0.05
+) -> list[tuple[float, float]]:
+    """Percentile intervals of ratios sum numerator / sum denominator, all over the same resamples.
 
-def interval(
-    numerator: Array, denominator: Array, counts: NDArray[np.int64], alpha: float = 0.05
-) -> tuple[float, float]:
-    """Percentile interval of sum numerator / sum denominator.
-
-    numerator, denominator: (C,) sums of each cluster (of a mean: of its terms, and how many); counts:
-    `multiplicities`.  Resamples in which the denominator is 0 are left out; NaN if all are.
+    ratios: of each the numerator and denominator by cluster, (C,) (of a mean: its terms' sum, and their number).
+    Resamples in which a denominator is 0 are left out; NaN if all are.
     """
-    above, below = counts @ numerator, counts @ denominator
-    some = below > 0.0
-    if not some.any():
-        return np.nan, np.nan
-    low, high = np.quantile(above[some] / below[some], (alpha / 2.0, 1.0 - alpha / 2.0))
-    return float(low), float(high)
+    parts = np.stack([part for pair in ratios for part in pair])
+    C = parts.shape[1]
+    resamples = max(min(RESAMPLES, _DRAWN // max(C, 1)), _LEAST)
+    totals = np.empty((resamples, len(parts)))
+    for row in totals:
+        row[:] = parts @ np.bincount(rng.integers(C, size=C), minlength=C)
+    found = []
+    for i in range(len(ratios)):
+        above, below = totals[:, 2 * i], totals[:, 2 * i + 1]
+        some = below > 0.0
+        if not some.any():
+            found.append((np.nan, np.nan))
+            continue
+        low, high = np.quantile(above[some] / below[some], (alpha / 2.0, 1.0 - alpha / 2.0)).tolist()
+        found.append((low, high))
+    return found

@@ -53,6 +53,14 @@ class Choices(NamedTuple):
     scores: NDArray[np.float32]  # (n, K) estimated reward less lambda * price
 
 
+class Thought(NamedTuple):
+    """What the champion thought of outcomes just before it learned each of them."""
+
+    there: NDArray[np.bool_]  # (n,) of these it learned: the arm that acted is still there
+    probabilities: NDArray[np.float64]  # (m, K), of those that are there
+    estimates: NDArray[np.float64] | None  # (m, K)
+
+
 class Learning(NamedTuple):
     """What a domain learns with."""
 
@@ -197,13 +205,13 @@ class DomainState:
         """What each arm is expected to cost, for n requests: (n, K) USD."""
         return np.tile(self._terms.prices, (n, 1))
 
-    def learn(self, outcomes: Sequence[Outcome]) -> None:
-        """Learn outcomes in log order; each must have passed `check`.
+    def learn(self, outcomes: Sequence[Outcome]) -> Thought | None:
+        """Learn outcomes in log order; each must have passed `check`.  None: nothing but the budget's was learned.
 
         An outcome whose arm was removed since teaches only the budget, and is counted.
         """
         if not outcomes:
-            return
+            return None
         terms = self._terms
         data = columns(outcomes, self.spec, terms.index)
         lambdas, lambda_ = np.empty(len(outcomes)), self._lambda
@@ -216,7 +224,7 @@ class DomainState:
             data = data.where(there)
             lambdas = lambdas[there]
             if not len(lambdas):
-                return
+                return None
         batch = Batch(
             data.features, data.eligible, data.chosen, data.propensity, data.reward, self._costs(len(lambdas)), lambdas
         )
@@ -234,6 +242,7 @@ class DomainState:
             self._own["checks"], terms.limits, thought[0][1] is not None, predicted, data.features, data.eligible,
             data.chosen, data.propensities, data.reward, data.complete, data.decided, data.ended,
         )  # fmt: skip
+        return Thought(there, *thought[0])
 
     def report(self) -> dict[str, Any]:
         """Plain data for status and explanations: counts, lambda, and values with 95% time-uniform intervals."""
