@@ -35,7 +35,16 @@ class LearnerSpec(Struct, frozen=True):
 
     name: Identifier
     kind: Literal[
-        "doubly_robust", "linucb", "thompson", "squarecb", "fastcb", "epsilon_greedy", "softmax", "fixed", "uniform"
+        "doubly_robust",
+        "linucb",
+        "thompson",
+        "squarecb",
+        "fastcb",
+        "epsilon_greedy",
+        "softmax",
+        "offset_tree",
+        "fixed",
+        "uniform",
     ]
     params: dict[str, float | str] = {}
 

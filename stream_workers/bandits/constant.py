@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from .kernel import kernel
 from .parameters import Parameter
-from .policy import Batch, Setting
+from .policy import Batch, Parameters, Setting
 
 FIXED_PARAMETERS = (Parameter("arm", str, None, "the arm"),)
 
@@ -48,6 +48,11 @@ class Uniform:
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
 
+    @classmethod
+    def state_bytes(cls, arms: int, features: int, params: Parameters) -> int:  # noqa: ARG003 - there is none
+        """None."""
+        return 0
+
     @property
     def nbytes(self) -> int:
         """None."""
@@ -85,8 +90,10 @@ class Uniform:
         return b""
 
     @classmethod
-    def from_bytes(cls, data: bytes, setting: Setting) -> Self:  # noqa: ARG003 - there is nothing in it
-        """A policy under the setting."""
+    def from_bytes(cls, data: bytes, setting: Setting) -> Self:
+        """A policy under the setting; ValueError if there is anything in the bytes."""
+        if data:
+            raise ValueError(f"{len(data)} bytes of state for a policy that has none: rebuild it from the outcomes log")
         return cls(setting)
 
 

@@ -131,7 +131,7 @@ class Linear:
     def update(self, batch: Batch) -> tuple[Array, Array]:
         """See `Policy`."""
         probabilities, estimates = np.empty(batch.eligible.shape), np.empty(batch.eligible.shape)
-        learn(self._integers, self._floats, *batch, probabilities, estimates)
+        learn(self._integers, self._floats, *batch[:7], probabilities, estimates)
         return probabilities, estimates
 
     def rearrange(self, setting: Setting, weight: float = 1.0) -> None:

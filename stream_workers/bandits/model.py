@@ -59,7 +59,7 @@ class Model:
             }
         )
         squares = {"covariance"} if fourier or not corrected else {"covariance", "shared"}
-        self.packing: Final = Packing(self.arrangement, {name: name for name in NAMES}, frozenset(squares))
+        self.packing: Final = Packing(self.arrangement, {name: name for name in NAMES}, frozenset(squares), "linear.1")
         self._offsets: Final = self.arrangement.at(*NAMES)
         self._constants: Final = np.array(
             [

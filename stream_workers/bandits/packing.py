@@ -16,9 +16,10 @@ Bytes = NDArray[np.uint8]
 _HEAD, _PACKED, _OWN, _ROWS, _SIDE = range(5)
 
 
-def pack(arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    """The same bytes for the same names, order, shapes and bits."""
-    return msgspec.msgpack.encode([_entry(name, array) for name, array in arrays.items()])
+def pack(arrays: Mapping[str, NDArray[Any]], form: str = "") -> bytes:
+    """The same bytes for the same form, names, order, shapes and bits.  form: what the arrays mean, "kind.number"."""
+    entries = [_entry(name, array) for name, array in arrays.items()]
+    return msgspec.msgpack.encode([form, *entries] if form else entries)
 
 
 def _entry(name: str, array: NDArray[Any]) -> tuple[str, str, list[int], bytes]:
@@ -27,8 +28,18 @@ def _entry(name: str, array: NDArray[Any]) -> tuple[str, str, list[int], bytes]:
 
 def unpack(data: bytes) -> dict[str, NDArray[Any]]:
     """Arrays of their own (writable), by name."""
-    entries = msgspec.msgpack.decode(data, type=list[tuple[str, str, list[int], bytes]])
-    return {name: np.frombuffer(raw, dtype).reshape(shape).copy() for name, dtype, shape, raw in entries}
+    entries = msgspec.msgpack.decode(data, type=list[str | tuple[str, str, list[int], bytes]])
+    found = [each for each in entries if not isinstance(each, str)]
+    return {name: np.frombuffer(raw, dtype).reshape(shape).copy() for name, dtype, shape, raw in found}
+
+
+def form_of(data: bytes) -> str:
+    """The form that bytes of `pack` say, "" if they say none or are no such bytes."""
+    try:
+        entries = msgspec.msgpack.decode(data, type=list[msgspec.Raw])
+        return msgspec.msgpack.decode(entries[0], type=str) if entries else ""
+    except (msgspec.DecodeError, msgspec.ValidationError):
+        return ""
 
 
 @kernel("void(u1[::1], u1[::1], i8[:,::1])")
@@ -77,25 +88,33 @@ class Packing:
     """`pack` and `unpack` for arrays of one arrangement, a single call each; the bytes are those of `pack`.
 
     names: the arrays in the order of the bytes, under the names they have there; squares: those of shape (K, m, m) that
-    are symmetric, packed as their upper triangles (K, m (m + 1) / 2).
+    are symmetric, packed as their upper triangles (K, m (m + 1) / 2); form: see `pack`.  The number in a form is raised
+    whenever the same arrays come to mean something else, so that bytes of before are refused, not misread.
     """
 
     def __init__(
-        self, arrangement: Arrangement, names: Mapping[str, str], squares: frozenset[str] = frozenset()
+        self,
+        arrangement: Arrangement,
+        names: Mapping[str, str],
+        squares: frozenset[str] = frozenset(),
+        form: str = "",
     ) -> None:
-        template = bytearray([0x90 | len(names)])
-        pieces = []
+        count = len(names) + bool(form)
+        template = bytearray(msgspec.msgpack.encode([None] * count)[: -count or None])  # a list's head, by its length
+        if form:
+            template += msgspec.msgpack.encode(form)
+        pieces: list[tuple[int, ...]] = []
         for name, own in names.items():
             at, dtype, shape = arrangement.parts[own]
             square = own in squares
             array = np.zeros((shape[0], shape[1] * (shape[1] + 1) // 2) if square else shape, dtype)
-            head = len(template)
+            head = len(template) if pieces else 0
             template += msgspec.msgpack.encode(_entry(name, array))
             rows, side = (shape[0], shape[1]) if square else (array.nbytes, 0)
             pieces.append((head, len(template) - array.nbytes, at, rows, side))
-        assert len(names) < 16, "the list's head is one byte"
         self._pieces: Final = np.array(pieces, np.int64)
         self._template: Final = np.frombuffer(template, np.uint8)
+        self._form: Final = form
         self._what: Final = ", ".join(f"{name} {arrangement.parts[own].shape}" for name, own in names.items())
 
     @property
@@ -113,6 +132,11 @@ class Packing:
         """Take what was packed; ValueError if these are not the bytes of such arrays."""
         # a copy, because compiled code tells arrays that must not be written apart
         if not scatter(arrays.data, np.frombuffer(bytearray(data), np.uint8), self._template, self._pieces):
+            found = form_of(data)
+            if self._form and found and found != self._form:
+                raise ValueError(
+                    f"a state of format {found}; this version reads {self._form}: rebuild it from the outcomes log"
+                )
             raise ValueError(
                 f"{len(data)} bytes are not those of {self._what} ({len(self._template)} bytes): the state was written "
                 "under another specification or is damaged; rebuild it from the outcomes log"

@@ -31,6 +31,7 @@ class Batch(NamedTuple):
     reward: NDArray[np.float64]  # (n,) in [0, 1]
     costs: NDArray[np.float64]  # (n, K) what each arm was expected to cost, USD
     lambdas: NDArray[np.float64]  # (n,) the budget's multiplier before each outcome, reward per unit of price
+    propensities: NDArray[np.float64] | None = None  # (n, K) the logged probability of every arm; None: not known
 
 
 class Policy(Protocol):
@@ -40,6 +41,10 @@ class Policy(Protocol):
     setting: Setting
 
     def __init__(self, setting: Setting) -> None: ...
+
+    @classmethod
+    def state_bytes(cls, arms: int, features: int, params: Parameters) -> int:
+        """Bytes that `to_bytes` makes for so many arms and features.  params: complete."""
 
     @property
     def nbytes(self) -> int:

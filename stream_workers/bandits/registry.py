@@ -6,7 +6,7 @@ from typing import Final
 
 from schemas.errors import SpecificationError
 
-from . import constant, linear
+from . import constant, linear, offset_tree
 from .parameters import Parameter, complete
 from .policy import Parameters, Policy, Setting
 
@@ -40,6 +40,9 @@ KINDS: Final[Mapping[str, Kind]] = {
     "softmax": Kind(
         linear.Softmax, linear.Softmax.parameters, "probabilities in proportion to exponentials of estimates"
     ),
+    "offset_tree": Kind(
+        offset_tree.OffsetTree, offset_tree.PARAMETERS, "a tournament of choices between two sides, each learned alone"
+    ),
     "fixed": Kind(constant.Fixed, constant.FIXED_PARAMETERS, "one arm, but for the exploration minimum"),
     "uniform": Kind(constant.Uniform, (), "every eligible arm with the same probability"),
 }
@@ -58,8 +61,7 @@ def check_params(kind: str, params: Parameters, arms: Sequence[str] | None = Non
 def state_bytes(kind: str, arms: int, features: int, params: Parameters) -> int:
     """How many bytes a policy's state takes, without making it.  SpecificationError as `check_params`."""
     completed = check_params(kind, params)
-    policy = KINDS[kind].policy
-    return policy.state_bytes(arms, features, completed) if issubclass(policy, linear.Linear) else 0
+    return KINDS[kind].policy.state_bytes(arms, features, completed)
 
 
 def make(kind: str, setting: Setting) -> Policy:

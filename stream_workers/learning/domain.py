@@ -226,8 +226,9 @@ class DomainState:
             if not len(lambdas):
                 return None
         batch = Batch(
-            data.features, data.eligible, data.chosen, data.propensity, data.reward, self._costs(len(lambdas)), lambdas
-        )
+            data.features, data.eligible, data.chosen, data.propensity, data.reward, self._costs(len(lambdas)), lambdas,
+            data.propensities.astype(np.float64),
+        )  # fmt: skip
         thought = [policy.update(batch) for policy in self._policies]
         probabilities = np.stack([each for each, _ in thought])
         self._evaluation.update(

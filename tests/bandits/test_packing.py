@@ -9,7 +9,7 @@ from stream_workers.bandits import layout, packing
 from stream_workers.bandits.arrays import Arrangement, Arrays
 from stream_workers.bandits.linear import DoublyRobust
 from stream_workers.bandits.model import NAMES as NAMES_OF_MODEL
-from stream_workers.bandits.packing import Packing, pack, unpack
+from stream_workers.bandits.packing import Packing, form_of, pack, unpack
 from stream_workers.bandits.policy import Setting
 
 
@@ -32,19 +32,20 @@ NAMES = {"theta": "theta", "triangles": "P", "n": "n", "x": "x"}
 
 @pytest.mark.parametrize("interpreted", [False, True])
 @settings(max_examples=60, deadline=None)
-@given(st.integers(1, 5), st.integers(1, 9), st.integers(0, 40), st.integers(0, 2**32))
-def test_the_bytes_of_pack(interpreted, K, m, d, seed):
+@given(st.integers(1, 5), st.integers(1, 9), st.integers(0, 40), st.integers(0, 2**32), st.sampled_from(["", "kind.7"]))
+def test_the_bytes_of_pack(interpreted, K, m, d, seed, form):
     """One call gives the bytes of `pack` over the same arrays, upper triangles by rows, and takes them back."""
     with pytest.MonkeyPatch.context() as patched:
         if interpreted:
             patched.setattr(packing, "gather", packing.gather.py_func)
             patched.setattr(packing, "scatter", packing.scatter.py_func)
         arrangement, arrays = filled(K, m, d, seed)
-        both = Packing(arrangement, NAMES, frozenset({"P"}))
+        both = Packing(arrangement, NAMES, frozenset({"P"}), form)
         upper = np.array([each[np.triu_indices(m)] for each in arrays["P"]])
         data = both.pack(arrays)
         expected = {"theta": arrays["theta"], "triangles": upper, "n": arrays["n"], "x": arrays["x"]}
-        assert data == pack(expected)
+        assert data == pack(expected, form)
+        assert form_of(data) == form
         assert all((array == expected[name]).all() for name, array in unpack(data).items())
         again = Arrays(arrangement)
         both.unpack(data, again)
@@ -64,6 +65,30 @@ def test_other_bytes_are_refused():
         with pytest.raises(ValueError, match="rebuild it from the outcomes log"):
             both.unpack(each, fresh)
     assert not fresh.data.any()
+
+
+def test_another_format_is_said():
+    """Bytes of a kind's earlier format, or of another kind, are refused by name; so are those that say none."""
+    arrangement, arrays = filled(2, 3, 4)
+    squares = frozenset({"P"})
+    reader = Packing(arrangement, NAMES, squares, "tree.2")
+    for form, said in (("tree.1", r"format tree\.1.*tree\.2"), ("bush.2", r"bush\.2"), ("", "are not those of")):
+        with pytest.raises(ValueError, match=said):
+            reader.unpack(Packing(arrangement, NAMES, squares, form).pack(arrays), Arrays(arrangement))
+    assert form_of(b"") == form_of(b"\xff") == form_of(b"\x91\x01") == ""
+
+
+def test_many_arrays():
+    """More arrays than a short list's head can count."""
+    names = [f"a{i}" for i in range(20)]
+    arrangement = Arrangement({name: (np.float64, (i,)) for i, name in enumerate(names)})
+    arrays, again = Arrays(arrangement), Arrays(arrangement)
+    for i, name in enumerate(names):
+        arrays[name][:] = i
+    both = Packing(arrangement, {name: name for name in names}, form="many.1")
+    assert both.pack(arrays) == pack({name: arrays[name] for name in names}, "many.1")
+    both.unpack(both.pack(arrays), again)
+    assert again.data.tobytes() == arrays.data.tobytes()
 
 
 def test_one_run_of_lines():

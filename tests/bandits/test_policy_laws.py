@@ -24,6 +24,9 @@ CASES = {
     "epsilon_greedy": ("epsilon_greedy", {"cooling": 0.1}),
     "softmax": ("softmax", {}),
     "softmax-standard": ("softmax", {"map": "standard", "bonus": 0.1}),
+    "offset_tree": ("offset_tree", {}),
+    "offset_tree-half": ("offset_tree", {"offset": "half", "map": "standard"}),
+    "offset_tree-folded": ("offset_tree", {"width": 3}),
     "fixed": ("fixed", {"arm": "a0"}),
     "uniform": ("uniform", {}),
 }
@@ -62,7 +65,7 @@ def outcomes(K, d, n, seed=0):
 
 
 def part(batch, rows):
-    return Batch(*(column[rows] for column in batch))
+    return Batch(*(None if column is None else column[rows] for column in batch))
 
 
 def answer(policy, batch):
