@@ -72,10 +72,11 @@ def judge(
         for j in range(m):
             weights[j] = theta[a, j] + correction[a, j] if corrected else theta[a, j]
         forms(covariance[a], weights[:raw], columns[:raw], rows, variances, estimate)
-        for j in range(raw, raw + D):
-            weight = weights[j]
+        for j in range(raw, raw + D, 4):  # by fours: a chain of sums a quarter as long, for one row in a block as alone
             for r in range(rows):
-                estimate[r] += weight * columns[j, r]
+                first = weights[j] * columns[j, r] + weights[j + 1] * columns[j + 1, r]
+                second = weights[j + 2] * columns[j + 2, r] + weights[j + 3] * columns[j + 3, r]
+                estimate[r] += first + second
         slept = 1.0 if forgetting == 1.0 else 1.0 / max(power(forgetting, age[a]), LEAST_WEIGHT)
         for r in range(rows):
             variance = max(variances[r], 0.0)

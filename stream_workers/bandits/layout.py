@@ -33,12 +33,13 @@ PANELS: Final = 17
 WAITING: Final = 18
 SHARED: Final = 19
 SHARED_WAITING: Final = 20
-SLOTS: Final = 21
-SIGNS: Final = 22
-PICKS: Final = 23
-WEIGHTS: Final = 24
-PHASES: Final = 25
-POLICY_INTEGERS: Final = 26
+TURNS: Final = 21
+SLOTS: Final = 22
+SIGNS: Final = 23
+PICKS: Final = 24
+WEIGHTS: Final = 25
+PHASES: Final = 26
+POLICY_INTEGERS: Final = 27
 
 # Of a policy: floats.
 MINIMUM: Final = 0

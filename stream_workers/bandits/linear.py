@@ -22,7 +22,7 @@ from .judging import distribute
 from .model import Model, model_of
 from .parameters import Parameter, complete
 from .policy import Batch, Setting, matches
-from .ridge import forget, panel_gain, reset, reset_panels
+from .ridge import WIND_UP, forget, panel_forget, reset, reset_panels
 from .updating import learn
 
 Array = NDArray[np.float64]
@@ -149,37 +149,41 @@ class Linear:
         other["theta"][:, 0] = np.add.reduce(own["theta"][:, 0]) / len(old.arms)
         by_arm = ["theta", "age", "covariance"]
         by_arm += ["correction"] if self.corrected else []
-        by_arm += ["panels", "waiting"] if self._model.fourier else []
+        by_arm += ["panels", "waiting", "turns"] if self._model.fourier else []
         for new, known in enumerate(matches(old.arms, setting.arms)):
             if known >= 0:
                 for name in by_arm:
                     other[name][new] = own[name][known]
         for name in ("mean", "m2", "scale", "seen", "shared", "shared_waiting", "counters"):
             other[name][:] = own[name]
+        other["turns"][len(setting.arms) :] = own["turns"][len(old.arms) :]
         self._take(fresh)
 
     def _forget(self, weight: float) -> None:
         """Give all evidence that share of its weight."""
         own, model, constants = self._arrays, self._model, self._constants
-        y, room, nothing = np.empty(model.m), np.empty((3, model.m)), np.zeros(model.m)
+        y, room = np.empty(model.m), np.empty((3, model.m))
         theta = own["theta"]
         for a in range(model.arms):
             own_theta = theta[a : a + 1]
             forget(own["covariance"][a], own_theta[:0] if model.fourier else own_theta, weight, constants.ridge, y)
             if model.fourier:
-                waiting = own["waiting"][a]
-                panel_gain(
-                    own["panels"][a], own_theta, waiting, weight, model.real_size, constants.ridge, nothing, y, room
+                panel_forget(
+                    own["panels"][a],
+                    own_theta,
+                    own["waiting"][a],
+                    weight,
+                    model.real_size,
+                    constants.ridge,
+                    WIND_UP,
+                    room,
                 )
-                waiting[:] = 0.0
         for k in range(len(own["shared"])):
             if model.fourier:
-                waiting = own["shared_waiting"][k]
-                panel_gain(
-                    own["shared"][k], own["correction"], waiting, weight, model.real_size, constants.correction_ridge,
-                    nothing, y, room,
+                panel_forget(
+                    own["shared"][k], own["correction"], own["shared_waiting"][k], weight, model.real_size,
+                    constants.correction_ridge, WIND_UP, room,
                 )  # fmt: skip
-                waiting[:] = 0.0
             else:
                 forget(own["shared"][k], own["correction"], weight, constants.correction_ridge, y)
 

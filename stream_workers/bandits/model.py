@@ -14,7 +14,7 @@ from .packing import Packing
 #: In the order of `layout`, from COUNTERS on.
 NAMES: Final = (
     "counters", "mean", "scale", "theta", "correction", "age", "covariance", "m2", "seen", "panels", "waiting",
-    "shared", "shared_waiting",
+    "shared", "shared_waiting", "turns",
 )  # fmt: skip
 
 
@@ -56,6 +56,7 @@ class Model:
                 "panels": (real, (K, cells)),
                 "shared": (real, (C, cells) if fourier else (C, m, m)),
                 "shared_waiting": (real, (C if fourier else 0, m)),
+                "turns": (whole, (K + C if fourier else 0,)),
             }
         )
         squares = {"covariance"} if fourier or not corrected else {"covariance", "shared"}

@@ -19,6 +19,8 @@ Array = NDArray[np.float64]
 LEAST_WEIGHT = 1e-3
 #: Coordinates are pulled back to the prior's variance when forgetting has let them grow to this multiple of it.
 WIND_UP = 2.0
+#: Where coordinates take turns in coming back, they all do at once when one has passed this multiple.
+RUNAWAY = 8.0
 
 
 @kernel()
@@ -117,7 +119,43 @@ def reset_panels(P: Array, rows: int, ridge: float, diagonal_of: Array) -> None:
     set_diagonal(P, diagonal_of)
 
 
-@kernel("f8(f8[::1], f8[:,::1], f8[::1], f8, i8, f8, f8[::1], f8[::1], f8[:,::1])")
+@kernel()
+def _pull(theta: Array, waiting: Array, coordinate: int, precision: float, column: Array) -> None:
+    """Let a pseudo-observation of 0, with that precision at a coordinate, wait.  column: P e_coordinate."""
+    factor = precision / (1.0 + precision * column[coordinate])
+    for a in range(theta.shape[0]):
+        pull = factor * theta[a, coordinate]
+        for j in range(column.shape[0]):
+            theta[a, j] -= pull * column[j]
+    root = math.sqrt(factor)
+    for j in range(column.shape[0]):
+        waiting[j] = root * column[j]
+
+
+@kernel("void(f8[::1], f8[:,::1], f8[::1], f8, i8, f8, f8, f8[:,::1])")
+def panel_forget(
+    P: Array, theta: Array, waiting: Array, weight: float, rows: int, ridge: float, limit: float, room: Array
+) -> None:
+    """`forget` for a packed P with what waits for it: coordinates above `limit` times the prior's variance come back.
+
+    P: (size(M),); theta: (K, M), all with covariance P; rows: coordinates that are no padding; room: (3, M).
+    """
+    unit, column, variances = room[0], room[1], room[2]
+    unit[:] = 0.0
+    advance(P, waiting, 1.0 / max(weight, LEAST_WEIGHT), unit, column)
+    waiting[:] = 0.0
+    diagonal(P, variances)
+    for c in range(rows):
+        if variances[c] * ridge > limit:
+            unit[c] = 1.0
+            advance(P, waiting, 1.0, unit, column)
+            unit[c] = 0.0
+            _pull(theta, waiting, c, ridge - 1.0 / column[c], column)
+            for j in range(rows):
+                variances[j] -= waiting[j] * waiting[j]
+
+
+@kernel("f8(f8[::1], f8[:,::1], f8[::1], f8, i8, f8, i8[::1], f8[::1], f8[::1], f8[:,::1])")
 def panel_gain(
     P: Array,
     theta: Array,
@@ -125,41 +163,34 @@ def panel_gain(
     weight: float,
     rows: int,
     ridge: float,
+    turn: NDArray[np.int64],
     x: Array,
     y: Array,
     room: Array,
 ) -> float:
-    """`forget` by weight (1: not) and `gain` in one pass over a packed P with what waits for it (`panels.advance`).
+    """`gain` for a packed P with what waits for it, in one pass (`panels.advance`); in two with a weight below 1.
 
-    P: (size(M),); theta: (K, M), all with covariance P; rows: coordinates that are no padding; room: (3, M).
+    Then the past keeps that share of its weight, and the prior what it had: in turn each coordinate gets the share of
+    the prior's evidence that forgetting has taken from all of them, so that a direction without data does not wind up
+    and every outcome costs the same.  turn: (1,) whose turn it is; room: (3, M); others: as `panel_forget`.
+
     Writes y = P x, returns the step; the caller moves theta and calls `panel_wait`.
     """
-    scale = 1.0 if weight == 1.0 else 1.0 / max(weight, LEAST_WEIGHT)
-    advance(P, waiting, scale, x, y)
-    if scale > 1.0:
-        unit, column, variances = room[0], room[1], room[2]
-        diagonal(P, variances)
-        waiting[:] = 0.0
+    if weight < 1.0:
+        unit, column = room[0], room[1]
+        c = turn[0] % rows
+        turn[0] = c + 1
         unit[:] = 0.0
-        pulled = False
-        for c in range(rows):
-            if variances[c] * ridge > WIND_UP:
-                pulled = True
-                unit[c] = 1.0
-                advance(P, waiting, 1.0, unit, column)
-                unit[c] = 0.0
-                evidence = ridge - 1.0 / column[c]
-                factor = evidence / (1.0 + evidence * column[c])
-                for a in range(theta.shape[0]):
-                    pull = factor * theta[a, c]
-                    for j in range(rows):
-                        theta[a, j] -= pull * column[j]
-                root = math.sqrt(factor)
-                for j in range(rows):
-                    waiting[j] = root * column[j]
-                    variances[j] -= waiting[j] * waiting[j]
-        if pulled:
-            advance(P, waiting, 1.0, x, y)
+        unit[c] = 1.0
+        advance(P, waiting, 1.0 / max(weight, LEAST_WEIGHT), unit, column)
+        _pull(theta, waiting, c, (1.0 - weight) * rows * ridge, column)
+        diagonal(P, room[2])
+        highest = 0.0
+        for j in range(rows):
+            highest = max(highest, room[2, j])
+        if not highest * ridge < RUNAWAY:
+            panel_forget(P, theta, waiting, 1.0, rows, ridge, WIND_UP, room)
+    advance(P, waiting, 1.0, x, y)
     v = dot_lanes(x, y)
     if not v >= 0.0:
         reset_panels(P, rows, ridge, room[0])

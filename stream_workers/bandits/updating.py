@@ -82,6 +82,7 @@ def learn(
     shared = matrices(policy[layout.SHARED], 1 if corrected and not waving else 0, m)
     shared_panels = matrix(policy[layout.SHARED], 1 if corrected and waving else 0, cells)
     shared_waiting = matrix(policy[layout.SHARED_WAITING], 1 if corrected and waving else 0, m)
+    turns = integers(policy[layout.TURNS], K + 1 if waving else 0)  # the last is the shared one's
     forgetting, ridge, bonus = real[layout.FORGETTING], real[layout.RIDGE], real[layout.BONUS]
     correction_ridge, clip = real[layout.CORRECTION_RIDGE], real[layout.CLIP]
 
@@ -119,7 +120,9 @@ def learn(
         if waving:
             step = gain(covariance[c], x, ridge, raw_y)
             shrink(covariance[c], raw_y, step)
-            step = panel_gain(panels[c], theta[c : c + 1], waiting[c], weight, raw + D, ridge, phi, y, spare)
+            step = panel_gain(
+                panels[c], theta[c : c + 1], waiting[c], weight, raw + D, ridge, turns[c : c + 1], phi, y, spare
+            )
         else:
             step = gain(covariance[c], phi, ridge, y)
         residual = reward[i] - _inner(phi, theta[c], waving)
@@ -132,16 +135,9 @@ def learn(
         if corrected:
             if waving:
                 step = panel_gain(
-                    shared_panels[0],
-                    correction,
-                    shared_waiting[0],
-                    forgetting,
-                    raw + D,
-                    correction_ridge,
-                    phi,
-                    y,
-                    spare,
-                )
+                    shared_panels[0], correction, shared_waiting[0], forgetting, raw + D, correction_ridge, turns[K:],
+                    phi, y, spare,
+                )  # fmt: skip
             else:
                 if forgetting < 1.0:
                     forget(shared[0], correction, forgetting, correction_ridge, y)
