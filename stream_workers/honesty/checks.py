@@ -128,9 +128,12 @@ def standing(vector: Array) -> list[int]:
 
 def alarms_of(vector: Array, subject: Subject) -> list[dict[str, Any]]:
     """Plain data of each alarm that stands: kind, at_ms, expected, found, and what it is about."""
+    kinds = standing(vector)
+    if not kinds:
+        return []
     alarms = Parts(vector, subject).alarms
     told = []
-    for kind in standing(vector):
+    for kind in kinds:
         moment, place, expected, found = alarms[kind].tolist()
         told.append(
             {

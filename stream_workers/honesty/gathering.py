@@ -5,6 +5,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ..bandits.address import matrix, vector
 from ..bandits.kernel import kernel
 from . import layout as at
 from .evidence import Z_CLIP
@@ -67,12 +68,10 @@ def add_features(head: Array, features: Array, x: NDArray[np.float32]) -> None:
         features[at.ZZ, j] += z * z
 
 
-@kernel(
-    "i8(f8[::1], f8[::1], b1, f8[:,::1], f4[:,::1], b1[:,::1], i8[::1], f4[:,::1], f8[::1], b1[::1], f8[::1], f8[::1])"
-)
+@kernel("i8(i8, i8, b1, f8[:,::1], f4[:,::1], b1[:,::1], i8[::1], f4[:,::1], f8[::1], b1[::1], f8[::1], f8[::1])")
 def gather(
-    checks: Array,
-    limits: Array,
+    place: int,
+    limits_at: int,
     has_model: bool,
     predicted: Array,
     x: NDArray[np.float32],
@@ -86,22 +85,24 @@ def gather(
 ) -> int:
     """Look at n outcomes in log order; how many alarms that raised.
 
-    checks: the domain's vector (`layout`), changed; limits: of its specification (`checks.limits_of`).  predicted
-    (P, n): what each policy estimated for the arm that acted, before it learned from it; the champion's first, NaN: it
-    estimates nothing (has_model: the champion does).  x (n, d); eligible (n, K); propensities (n, K) as logged, 0 where
-    not eligible; decided, ended (n,) ms.
+    place: address of the domain's vector (`layout`), which is changed; limits_at: of what it takes from its
+    specification (`checks.limits_of`).  predicted (P, n): what each policy estimated for the arm that acted, before it
+    learned from it; the champion's first, NaN: it estimates nothing (has_model: the champion does).  x (n, d); eligible
+    (n, K); propensities (n, K) as logged, 0 where not eligible; decided, ended (n,) ms.
     """
     P, n = predicted.shape
     K, d = eligible.shape[1], x.shape[1]
-    head = checks[: at.HEAD]
-    end = at.HEAD + at.ARM_FIELDS * K
-    arms = checks[at.HEAD : end].reshape((at.ARM_FIELDS, K))
-    start, end = end, end + P * at.BIN_FIELDS * at.BINS
-    bins = checks[start:end].reshape((P, at.BIN_FIELDS, at.BINS))
-    start, end = end, end + at.FEATURE_FIELDS * d
-    features = checks[start:end].reshape((at.FEATURE_FIELDS, d))
-    alarms = checks[end:].reshape((len(at.KINDS), at.ALARM_FIELDS))
-    enabled = limits[at.LIMITS :]
+    head = vector(place, at.HEAD)
+    place += 8 * at.HEAD
+    arms = matrix(place, at.ARM_FIELDS, K)
+    place += 8 * at.ARM_FIELDS * K
+    bins = matrix(place, P * at.BIN_FIELDS, at.BINS)
+    place += 8 * P * at.BIN_FIELDS * at.BINS
+    features = matrix(place, at.FEATURE_FIELDS, d)
+    place += 8 * at.FEATURE_FIELDS * d
+    alarms = matrix(place, len(at.KINDS), at.ALARM_FIELDS)
+    limits = vector(limits_at, at.LIMITS)
+    enabled = vector(limits_at + 8 * at.LIMITS, K)
     raised = 0
     for i in range(n):
         c = chosen[i]
@@ -129,6 +130,6 @@ def gather(
             if not np.isnan(predicted[p, i]):
                 q = clipped(predicted[p, i])
                 b = min(int(q * at.BINS), at.BINS - 1)
-                bins[p, at.NUMBER, b] += 1.0
-                bins[p, at.GAP, b] += reward[i] - q
+                bins[p * at.BIN_FIELDS + at.NUMBER, b] += 1.0
+                bins[p * at.BIN_FIELDS + at.GAP, b] += reward[i] - q
     return raised

@@ -73,9 +73,9 @@ def begin_span(head: Array, arms: Array, bins: Array) -> None:
         arms[at.WEIGHT, a] *= 0.5
         arms[at.SQUARES, a] *= 0.5
         arms[at.OFFERED, a] *= 0.5
-    for p in range(bins.shape[0]):
+    for first in range(0, bins.shape[0], at.BIN_FIELDS):
         for b in range(at.BINS):
-            bins[p, at.ALL_NUMBER, b] = bins[p, at.ALL_GAP, b] = 0.0
+            bins[first + at.ALL_NUMBER, b] = bins[first + at.ALL_GAP, b] = 0.0
 
 
 @kernel()
@@ -108,12 +108,13 @@ def judge_calibration(head: Array, limits: Array, bins: Array, alarms: Array) ->
     """Was the reward what each policy predicted, for low and for high predictions?"""
     raised = 0
     worst = limits[at.CALIBRATED] + price_of_span(head[at.SPAN])
-    for p in range(bins.shape[0]):
+    for p in range(bins.shape[0] // at.BIN_FIELDS):
+        first = p * at.BIN_FIELDS
         for b in range(at.BINS):
-            bins[p, at.ALL_NUMBER, b] += bins[p, at.NUMBER, b]
-            bins[p, at.ALL_GAP, b] += bins[p, at.GAP, b]
-            bins[p, at.NUMBER, b] = bins[p, at.GAP, b] = 0.0
-            number, gap = bins[p, at.ALL_NUMBER, b], bins[p, at.ALL_GAP, b]
+            bins[first + at.ALL_NUMBER, b] += bins[first + at.NUMBER, b]
+            bins[first + at.ALL_GAP, b] += bins[first + at.GAP, b]
+            bins[first + at.NUMBER, b] = bins[first + at.GAP, b] = 0.0
+            number, gap = bins[first + at.ALL_NUMBER, b], bins[first + at.ALL_GAP, b]
             evidence = of_gap(gap, number, TOLERATED_GAP)
             if evidence >= worst:
                 worst = evidence

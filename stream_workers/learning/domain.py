@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from schemas.domains import DomainSpec
 from schemas.errors import SpecificationError
 from schemas.events import Outcome
+from stream_workers.bandits.address import address_of
 from stream_workers.bandits.arrays import Arrays
 from stream_workers.bandits.exploration import sample
 from stream_workers.bandits.pacer import pace
@@ -240,8 +241,9 @@ class DomainState:
             if estimates is not None:
                 row[:] = estimates[rows, data.chosen]
         gather(
-            self._own["checks"], terms.limits, thought[0][1] is not None, predicted, data.features, data.eligible,
-            data.chosen, data.propensities, data.reward, data.complete, data.decided, data.ended,
+            address_of(self._own["checks"]), address_of(terms.limits), thought[0][1] is not None, predicted,
+            data.features, data.eligible, data.chosen, data.propensities, data.reward, data.complete, data.decided,
+            data.ended,
         )  # fmt: skip
         return Thought(there, *thought[0])
 

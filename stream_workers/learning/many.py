@@ -18,7 +18,6 @@ from ..bandits.updating import learn
 from ..evaluation.groups import GROUPS
 from ..evaluation.progressive import CLIP, MOMENTS, WEIGHTS, evaluate
 from ..honesty.gathering import gather
-from ..honesty.layout import LIMITS
 from . import layout
 
 _INTEGERS: Final = 8 * layout.INTEGERS
@@ -156,7 +155,7 @@ def learn_many(
             matrix(domain[layout.ACTED], K, 3),
         )  # fmt: skip
         alarms[g] = gather(
-            vector(domain[layout.CHECKS], domain[layout.CHECKS_SIZE]), vector(domain[layout.LIMITS], LIMITS + K),
-            has_model, predicted, x, mask, acts, logged, r, whole, begun, over,
+            domain[layout.CHECKS], domain[layout.LIMITS], has_model, predicted, x, mask, acts, logged, r, whole, begun,
+            over,
         )  # fmt: skip
     return groups

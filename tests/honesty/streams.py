@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from stream_workers.bandits.address import address_of
 from stream_workers.honesty import checks
 from stream_workers.honesty.checks import Subject
 from stream_workers.honesty.gathering import gather
@@ -107,7 +108,7 @@ def fresh(subject):
 def look(vector, log, limits, has_model=True):
     """Look at all of a log; how many alarms."""
     predicted, *rest = log.arguments()
-    return gather(vector, limits, has_model, predicted, *rest)
+    return gather(address_of(vector), address_of(limits), has_model, predicted, *rest)
 
 
 def kinds(vector):

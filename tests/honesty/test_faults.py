@@ -37,7 +37,7 @@ FAULTS = {
     ),
     "an arm is favoured by half": (
         {"draw": late(lambda p: normed(p * np.where(np.arange(4) == ARM, 1.7, 1.0)))},
-        {"propensity"}, set(), {"arm": "a2"}, 6_000,
+        {"propensity"}, set(), {"arm": "a2"}, 8_000,
     ),
     "an arm is never chosen": (
         {"draw": late(lambda p: normed(p * (np.arange(4) != ARM)))},

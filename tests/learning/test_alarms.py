@@ -1,4 +1,4 @@
-"""The checks in a partition's learner: which domains have alarms, whatever way they learn and wherever their state is."""
+"""The checks in a partition's learner: which domains have alarms, however they learn and wherever their state is."""
 
 import msgspec
 import numpy as np

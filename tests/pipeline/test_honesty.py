@@ -70,8 +70,8 @@ def metrics(live):
 @pytest.mark.timeout(300)
 async def test_wrong_propensities_are_told(live, monkeypatch):
     """Two programs log 0.9 and 0.1.  One draws from that, the other from 0.6 and 0.4: `croupier status` tells of its
-    domain and no other, what is wrong and what to do, and exits with 0; /metrics has the domain; and the state that says
-    so is the replay of the log."""
+    domain and no other, what is wrong and what to do, and exits with 0; /metrics has the domain; and the state that
+    says so is the replay of the log."""
     monkeypatch.setenv("CROUPIER_HOME", str(live.running.home))
     published = await live.apply(spec("right", horizon_ms=500), spec("wrong", horizon_ms=500))
     version = {each.tenant: each.version for each in published}

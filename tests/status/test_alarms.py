@@ -78,7 +78,7 @@ def test_alarms_do_not_make_a_deployment_unhealthy():
 
 
 def test_processes_of_other_releases():
-    """A process that tells of none, or of kinds that are not known here, is no fault; one that is gone tells nothing."""
+    """A process that tells of none, or of unknown kinds, is no fault; one that is gone tells nothing."""
     strange = {**raised("share"), "kind": "another"}
     assert alarms([process(), process(alarms=[strange]), process("gone", alarms=[raised("share")])]) == []
     assert untold([process()]) == 0
