@@ -42,7 +42,7 @@ from .panels import padded
 from .panels import size as cells_of
 from .parameters import Parameter, complete
 from .policy import Batch, Setting, matches
-from .ridge import panel_gain, reset_panels
+from .ridge import WIND_UP, panel_forget, reset_panels
 
 Array = NDArray[np.float64]
 
@@ -59,7 +59,7 @@ _BASE_RIDGE: Final = 1.0
 #: In the bytes of a state, in this order.
 _PACKED: Final = (
     "left", "right", "mean", "m2", "scale", "seen", "theta", "panels", "waiting", "age", "weights", "base",
-    "base_panels", "base_waiting", "base_age", "counters",
+    "base_panels", "base_waiting", "base_age", "turns", "counters",
 )  # fmt: skip
 
 
@@ -91,6 +91,7 @@ class _Model:
                 "seen": (whole, (1,)),
                 "age": (whole, (N,)),
                 "base_age": (whole, (K,)),
+                "turns": (whole, (N + K,)),  # whose turn it is to get back what the prior lost: nodes, then arms
                 "waiting": (real, (N, m)),
                 "base_waiting": (real, (K, wide)),
                 "base_panels": (real, (K, cells_of(wide))),
@@ -193,7 +194,7 @@ class OffsetTree:
         probabilities, estimates = np.empty(batch.eligible.shape), np.empty(batch.eligible.shape)
         own, model, constants, setting = self._arrays, self._model, self._constants, self.setting
         logged = np.empty((0, len(setting.arms))) if batch.propensities is None else batch.propensities
-        names = ("panels", "waiting", "age", "base_panels", "base_waiting", "base_age", "m2", "seen")
+        names = ("panels", "waiting", "age", "base_panels", "base_waiting", "base_age", "m2", "seen", "turns")
         arguments: tuple[Any, ...] = (
             *(batch.features, batch.eligible, batch.chosen, batch.propensity, batch.reward),
             *(batch.costs, batch.lambdas, logged, *self._arguments(), *(own[name] for name in names)),
@@ -219,12 +220,15 @@ class OffsetTree:
         known = matches(self.setting.arms, setting.arms)
         shape, same = rearranged(self.shape, known)
         other["left"][:], other["right"][:] = shape
+        N = len(setting.arms) - 1
         for new, old in same:
+            other["turns"][new] = own["turns"][old]
             for name in ("theta", "panels", "waiting", "age", "weights"):
                 other[name][new] = own[name][old]
         other["base"][:, 0] = np.add.reduce(own["base"][:, 0]) / len(self.setting.arms)
         for new, old in enumerate(known):
             if old >= 0:
+                other["turns"][N + new] = own["turns"][len(self.setting.arms) - 1 + old]
                 for name in ("base", "base_panels", "base_waiting", "base_age"):
                     other[name][new] = own[name][old]
         for name in ("mean", "m2", "scale", "seen", "counters"):
@@ -240,10 +244,9 @@ class OffsetTree:
         ):
             panels, thetas, waitings = (own[name] for name in names)
             m = thetas.shape[1]
-            y, room, nothing = np.empty(m), np.empty((3, m)), np.zeros(m)
+            room = np.empty((3, m))
             for k in range(len(panels)):
-                panel_gain(panels[k], thetas[k : k + 1], waitings[k], weight, rows, ridge, nothing, y, room)
-                waitings[k] = 0.0
+                panel_forget(panels[k], thetas[k : k + 1], waitings[k], weight, rows, ridge, WIND_UP, room)
         own["weights"][:] *= weight
 
     def _take(self, fresh: Self) -> None:

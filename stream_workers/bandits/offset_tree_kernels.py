@@ -109,7 +109,7 @@ def spread_mass(
 
 _MAP = "f8[::1], f8[::1], i8[::1], f8[::1], f8, i8, i8[::1], f8[::1], f8[::1]"
 _MODEL = "i8[::1], i8[::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[::1]"
-_OWN = "f8[:,::1], f8[:,::1], i8[::1], f8[:,::1], f8[:,::1], i8[::1], f8[::1], i8[::1]"
+_OWN = "f8[:,::1], f8[:,::1], i8[::1], f8[:,::1], f8[:,::1], i8[::1], f8[::1], i8[::1], i8[::1]"
 
 
 @kernel(f"void(f4[:,::1], b1[:,::1], f8[:,::1], f8, {_MAP}, {_MODEL}, f8, f8, f8[:,::1], f8[:,::1])")
@@ -190,6 +190,7 @@ def learn(
     base_age: Integers,
     m2: Array,
     seen: Integers,
+    turns: Integers,
     gamma: float,
     minimum: float,
     forgetting: float,
@@ -255,8 +256,9 @@ def learn(
                 for j in range(m):
                     weighted[j] = root * phi[j]
                 step = panel_gain(
-                    panels[node], theta[node : node + 1], waiting[node], past, size, ridge, weighted, y, room
-                )
+                    panels[node], theta[node : node + 1], waiting[node], past, size, ridge, turns[node : node + 1],
+                    weighted, y, room,
+                )  # fmt: skip
                 error = root * label - dot_lanes(weighted, theta[node])
                 for j in range(m):
                     theta[node, j] += step * error * y[j]
@@ -271,7 +273,10 @@ def learn(
         if forgetting < 1.0:
             past = power(forgetting, base_age[c])
             base_age[c] = 0
-        step = panel_gain(base_panels[c], base[c : c + 1], base_waiting[c], past, raw, 1.0, x, small_y, small_room)
+        step = panel_gain(
+            base_panels[c], base[c : c + 1], base_waiting[c], past, raw, 1.0, turns[N + c : N + c + 1], x, small_y,
+            small_room,
+        )  # fmt: skip
         error = reward[i] - dot_lanes(x, base[c])
         for j in range(wide):
             base[c, j] += step * error * small_y[j]

@@ -106,8 +106,8 @@ _forms_8, _forms_16, _forms_32 = _forms(8), _forms(16), _forms(32)
 def forms(P: Array, w: Array, columns: Array, rows: int, quadratic: Array, linear: Array) -> None:
     """Write quadratic[r] = x_r' P x_r and linear[r] = w' x_r for the first `rows` of the vectors in columns.
 
-    P: (m, m) symmetric; w: (m,); columns: (m, BLOCK); quadratic, linear: (BLOCK,).  Of the last three more than `rows` may
-    be overwritten.
+    P: (m, m) symmetric; w: (m,); columns: (m, BLOCK); quadratic, linear: (BLOCK,).  Of the last
+    three more than `rows` may be overwritten.
     """
     for r in range(rows, 8 if rows <= 8 else 16 if rows <= 16 else BLOCK):
         # What lies in lanes that nobody asked for is computed with, too: denormal numbers took twenty times as long.
