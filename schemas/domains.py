@@ -19,6 +19,7 @@ class Arm(Struct, frozen=True):
     name: Identifier
     price: NotNegative = 0.0  # expected USD per request; budgets and the cheapest and strongest baselines use it
     enabled: bool = True
+    most: NotNegative | None = None  # USD that one request can cost at most; a hard cap reserves it for what is open
 
 
 class Component(Struct, frozen=True):
@@ -53,6 +54,16 @@ class Budget(Struct, frozen=True):
     """A target for the mean cost of a request, held by a primal-dual pacer."""
 
     cost_per_request: Annotated[float, Meta(gt=0.0)]  # USD
+    #: USD that the decisions of one period (of broker time, UTC) cost at most, whatever happens.
+    hard_cap: Annotated[float, Meta(gt=0.0)] | None = None
+    period: Literal["hour", "day", "month"] = "day"
+
+
+class Quality(Struct, frozen=True):
+    """A floor under the value of what is chosen: the cheapest mix that earns this share of what one arm earns."""
+
+    share: Annotated[float, Meta(gt=0.0, le=1.0)]
+    of: Identifier | None = None  # the arm; None: the domain's baseline
 
 
 class Input(Struct, frozen=True):
@@ -96,6 +107,7 @@ class DomainSpec(Struct, frozen=True):
     content_features: bool = False  # opted in to features made from message content
     baseline: Identifier | None = None  # the arm the champion is compared with; None: the one of the highest price
     inputs: Annotated[tuple[Input, ...], Meta(max_length=32)] = ()
+    quality: Quality | None = None
 
     @property
     def width(self) -> int:

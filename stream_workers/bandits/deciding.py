@@ -1,5 +1,6 @@
 """Decisions of a whole batch, whatever the number of domains: one kernel call over the addresses of their arrays."""
 
+import math
 from typing import Final
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 from . import layout
 from .address import integers, matrix, prefetch, vector
 from .constant import spread
+from .cost_model import WIDTH, expect
 from .exploration import draw_arm, explore
 from .judging import judge
 from .kernel import kernel
@@ -92,6 +94,7 @@ def decide_many(
     estimate_room, deviation_room = np.empty(BLOCK * _MOST_ARMS), np.empty(BLOCK * _MOST_ARMS)
     net_room, values_room, probabilities_room = np.empty(_MOST_ARMS), np.empty(_MOST_ARMS), np.empty(_MOST_ARMS)
     below_room = np.empty(4 * _MOST_ARMS)
+    means, expected_room, phi_room = np.empty(_MOST_ARMS), np.empty(_MOST_ARMS), np.empty(1 + WIDTH)
     every = np.full(_MOST_ARMS, fill_value=True)
     integers_at, floats_at = integers_of.ctypes.data, floats_of.ctypes.data
     begin = 0
@@ -109,6 +112,17 @@ def decide_many(
         estimates = estimate_room[: BLOCK * enabled].reshape(BLOCK, enabled)
         deviations = deviation_room[: BLOCK * enabled].reshape(BLOCK, enabled)
         below = below_room[: 4 * enabled].reshape(2, enabled, 2)
+        regressed = integer[layout.COSTS_SIZE] > 0
+        expected = expected_room[:K]
+        if regressed:
+            d, u = integer[layout.FEATURES], integer[layout.COSTS_PHI]
+            model = vector(integer[layout.COSTS], integer[layout.COSTS_SIZE])
+            fold, signs = integers(integer[layout.COSTS_SLOTS], d), vector(integer[layout.COSTS_SIGNS], d)
+            units, bases = vector(integer[layout.COSTS_UNITS], K), vector(integer[layout.COSTS_BASES], K)
+            phi, factor = phi_room[:u], 2.0 / math.sqrt(max(1, u - 1))
+        else:
+            for a in range(K):
+                expected[a] = prices[a]
         learned, t = integer[layout.KIND] == layout.LINEAR, 0.0
         if learned:
             t = vector(integer[layout.COUNTERS], 2)[1]
@@ -119,7 +133,7 @@ def decide_many(
                 a = places[e]
                 if a == integer[layout.LEADER]:
                     leader = e
-                net[e] = (acted[a, 1] if acted[a, 0] > 0.0 else real[layout.UNKNOWN_MEAN]) - lambda_ * prices[a]
+                means[e] = acted[a, 1] if acted[a, 0] > 0.0 else real[layout.UNKNOWN_MEAN]
             spread(enabled, leader, real[layout.MINIMUM], probabilities)
         for start in range(begin, ends[g], BLOCK):
             rows = min(BLOCK, ends[g] - start)
@@ -127,9 +141,11 @@ def decide_many(
                 judge(integer, real, features, order[start:], rows, places, estimates, deviations, room)
             for r in range(rows):
                 row = order[start + r]
+                if regressed:
+                    expect(model, features[row], fold, signs, factor, units, bases, phi, expected)
+                for e in range(enabled):
+                    net[e] = (estimates[r, e] if learned else means[e]) - lambda_ * expected[places[e]]
                 if learned:
-                    for e in range(enabled):
-                        net[e] = estimates[r, e] - lambda_ * prices[places[e]]
                     explore(
                         integer[layout.RULE], net, deviations[r], every[:enabled], real[layout.BONUS],
                         real[layout.SHARPNESS], real[layout.COOLING], t, real[layout.MINIMUM], values, below,

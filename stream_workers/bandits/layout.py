@@ -59,7 +59,14 @@ PLACES: Final = POLICY_INTEGERS + 1  # (enabled,) index of each enabled arm amon
 PRICES: Final = POLICY_INTEGERS + 2  # (K,)
 LAMBDA: Final = POLICY_INTEGERS + 3  # (1,)
 ACTED: Final = POLICY_INTEGERS + 4  # (K, 3) moments of each arm's rewards
-INTEGERS: Final = POLICY_INTEGERS + 5
+COSTS: Final = POLICY_INTEGERS + 5  # the cost model's state, its number of numbers (0: none) and of phi; and
+COSTS_SIZE: Final = POLICY_INTEGERS + 6  # what it takes from the specification (`cost_model.Outlook`)
+COSTS_PHI: Final = POLICY_INTEGERS + 7
+COSTS_SLOTS: Final = POLICY_INTEGERS + 8
+COSTS_SIGNS: Final = POLICY_INTEGERS + 9
+COSTS_UNITS: Final = POLICY_INTEGERS + 10
+COSTS_BASES: Final = POLICY_INTEGERS + 11
+INTEGERS: Final = POLICY_INTEGERS + 12
 
 # Floats.
 UNKNOWN_MEAN: Final = POLICY_FLOATS  # what an arm that never acted is taken to be worth

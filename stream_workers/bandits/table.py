@@ -13,6 +13,7 @@ from . import layout
 from .address import address_of
 from .arrays import Arrays
 from .constant import Uniform
+from .cost_model import Outlook
 from .deciding import decide_many
 from .judging import room_for
 from .linear import Linear
@@ -28,6 +29,7 @@ class Acting(NamedTuple):
     prices: NDArray[np.float64]  # (K,)
     own: Arrays  # "lambda" (1,); "acted" (K, 3): number, mean and sum of squared deviations of each arm's rewards
     unknown_mean: float  # what an arm that never acted is taken to be worth
+    outlook: Outlook | None = None  # what costs are regressed with, in own "costs"
 
 
 class Acts(Protocol):
@@ -56,7 +58,8 @@ class DecisionTable:
         integers, floats = self._integers[slot], self._floats[slot]
         parts = own.arrangement.parts
         head = (len(places), address_of(places), address_of(acting.prices))
-        integers[layout.ENABLED :] = (*head, own.base + parts["lambda"].at, own.base + parts["acted"].at)
+        integers[layout.ENABLED : layout.COSTS] = (*head, own.base + parts["lambda"].at, own.base + parts["acted"].at)
+        integers[layout.COSTS :] = acting.outlook.row(own) if acting.outlook is not None else 0
         floats[layout.UNKNOWN_MEAN] = acting.unknown_mean
         room = 0
         if isinstance(champion, Linear):

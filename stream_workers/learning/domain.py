@@ -16,19 +16,20 @@ from numpy.typing import NDArray
 from schemas.domains import DomainSpec
 from schemas.errors import SpecificationError
 from schemas.events import Outcome
+from stream_workers.bandits import cost_model, pacer, quality
 from stream_workers.bandits.address import address_of
 from stream_workers.bandits.arrays import Arrays
 from stream_workers.bandits.exploration import sample
-from stream_workers.bandits.pacer import pace
-from stream_workers.bandits.policy import Batch, Policy
+from stream_workers.bandits.policy import Batch, Policy, matches
 from stream_workers.bandits.registry import KINDS, check_params, make
+from stream_workers.bandits.steering import begin, steer
 from stream_workers.bandits.table import Acting
 from stream_workers.evaluation.confidence import LEAST, Interval
 from stream_workers.evaluation.progressive import CLIPPED, PRIOR_MEAN, Progressive
 from stream_workers.honesty import checks
 from stream_workers.honesty.gathering import gather
 
-from .outcomes import check, columns
+from .outcomes import Columns, check, columns
 from .terms import COUNTED, Terms, terms_of
 
 __all__ = ["Choices", "DomainState", "check"]
@@ -73,7 +74,6 @@ class Learning(NamedTuple):
 class _Stored(msgspec.Struct, array_like=True):
     spec: DomainSpec
     version: int
-    lambda_: float
     counts: dict[str, int]
     policies: list[bytes]  # the champion's first, then the challengers' in the specification's order
     evaluation: bytes
@@ -100,6 +100,13 @@ class DomainState:
         ]
         self._evaluation = Progressive(terms.names, terms.arms, self._own)
         checks.prepare(self._own["checks"])
+        self._begin_money()
+
+    def _begin_money(self) -> None:
+        own, terms = self._own, self._terms
+        begin(own["lambda"], own["paced"], own["held"], terms.pace, terms.floor)
+        if terms.outlook is not None:
+            cost_model.prepare(own["costs"], terms.outlook)
 
     def _take(self, spec: DomainSpec, version: int) -> None:
         self.spec, self._terms = terms_of(spec)
@@ -128,7 +135,7 @@ class DomainState:
     def acting(self) -> Acting:
         """What it decides with, for tables of many domains.  Not to be changed, and stale under another revision."""
         terms = self._terms
-        return Acting(self.champion, self.spec.width, terms.places, terms.prices, self._own, PRIOR_MEAN)
+        return Acting(self.champion, self.spec.width, terms.places, terms.prices, self._own, PRIOR_MEAN, terms.outlook)
 
     def learning(self) -> Learning:
         """What it learns with, for tables of many domains: changed there as `learn` does, stale as `acting` is."""
@@ -146,7 +153,7 @@ class DomainState:
         SpecificationError (nothing changed) if a policy's parameters or names are wrong.
         """
         _check_policies(spec)
-        old, checked = self.spec, self._terms.checked
+        old, checked, before_terms = self.spec, self._terms.checked, self._terms
         redefined = (spec.reward, spec.default_reward) != (old.reward, old.default_reward)
         renumbered = (spec.features, spec.inputs) != (old.features, old.inputs)
         before = {each.name: (each, policy) for each, policy in zip(self._terms.learners, self._policies, strict=True)}
@@ -165,7 +172,7 @@ class DomainState:
                 kept.add(each.name)
         self._policies = policies
         self._own = Arrays(terms.arrangement)
-        self._own["lambda"][0] = min(learned["lambda"][0], terms.pace.ceiling)
+        self._carry_money(before_terms, learned, redefined=redefined, renumbered=renumbered)
         self._own["counts"][:] = learned["counts"]
         self._evaluation = self._evaluation.rearrange(
             terms.names, terms.arms, frozenset(kept), restart=redefined, own=self._own
@@ -178,6 +185,19 @@ class DomainState:
             redefined=redefined,
             same_champion=old.champion == spec.champion,
         )
+
+    def _carry_money(self, before: Terms, learned: Arrays, *, redefined: bool, renumbered: bool) -> None:
+        """The multiplier and the cost model go on.  What is declared about prices holds from this moment on."""
+        self._begin_money()
+        own, terms = self._own, self._terms
+        pacer.carry(learned["paced"], own["paced"], before.pace, terms.pace)
+        same = not redefined and before.strongest == terms.strongest
+        quality.carry(learned["held"], own["held"], before.floor, terms.floor, same=same)
+        own["lambda"][0] = max(own["paced"][0], own["held"][0])
+        if before.outlook is not None and terms.outlook is not None and not renumbered:
+            known = matches(before.arms, terms.arms)
+            repriced = [place >= 0 and before.prices[place] != terms.prices[a] for a, place in enumerate(known)]
+            cost_model.carry(learned["costs"], before.outlook, known, own["costs"], terms.outlook, repriced)
 
     def decide(
         self, features: NDArray[np.float32], eligible: NDArray[np.bool_] | None, draws: NDArray[np.float64]
@@ -193,7 +213,7 @@ class DomainState:
         if eligible is not None:
             allowed &= eligible
         rows = np.require(features, np.float32, ["C", "W"])
-        costs, lambda_ = self._costs(n), self._lambda[0]
+        costs, lambda_ = self._costs(rows), self._lambda[0]
         probabilities, estimates = self.champion.distribution(rows, allowed, costs, lambda_)
         if estimates is None:
             estimates = np.broadcast_to(self._evaluation.arm_means(), (n, K))
@@ -202,9 +222,17 @@ class DomainState:
         sample(propensities, np.require(draws, np.float64, ["C", "W"]), arm)
         return Choices(arm, propensities, (estimates - lambda_ * costs).astype(np.float32))
 
-    def _costs(self, n: int) -> NDArray[np.float64]:
-        """What each arm is expected to cost, for n requests: (n, K) USD."""
-        return np.tile(self._terms.prices, (n, 1))
+    def _costs(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
+        """What each arm is expected to cost, for n requests: (n, K) USD.  features: (n, d)."""
+        if self._terms.outlook is None:
+            return np.tile(self._terms.prices, (len(features), 1))
+        return cost_model.expected_costs(self._own["costs"], self._terms.outlook, features)
+
+    def _learn_costs(self, data: Columns) -> NDArray[np.float64]:
+        """What each arm was expected to cost just before each outcome: (n, K) USD."""
+        if self._terms.outlook is None:
+            return np.tile(self._terms.prices, (len(data.features), 1))
+        return cost_model.learned_costs(self._own["costs"], self._terms.outlook, data.features, data.chosen, data.costs)
 
     def learn(self, outcomes: Sequence[Outcome]) -> Thought | None:
         """Learn outcomes in log order; each must have passed `check`.  None: nothing but the budget's was learned.
@@ -215,8 +243,11 @@ class DomainState:
             return None
         terms = self._terms
         data = columns(outcomes, self.spec, terms.index)
-        lambdas, lambda_ = np.empty(len(outcomes)), self._lambda
-        lambda_[0] = pace(lambda_[0], data.costs, *terms.pace, lambdas)
+        lambdas = np.empty(len(outcomes))
+        steer(
+            self._lambda, self._own["paced"], self._own["held"], data.costs, data.reward, data.chosen, data.propensity,
+            data.decided, data.ended, terms.steering, lambdas,
+        )  # fmt: skip
         there: NDArray[np.bool_] = data.chosen >= 0
         counts = self._own["counts"]
         counts += (len(outcomes), data.complete.sum(), 0, (~np.isnan(data.costs)).sum())
@@ -227,7 +258,7 @@ class DomainState:
             if not len(lambdas):
                 return None
         batch = Batch(
-            data.features, data.eligible, data.chosen, data.propensity, data.reward, self._costs(len(lambdas)), lambdas,
+            data.features, data.eligible, data.chosen, data.propensity, data.reward, self._learn_costs(data), lambdas,
             data.propensities.astype(np.float64),
         )  # fmt: skip
         thought = [policy.update(batch) for policy in self._policies]
@@ -299,7 +330,6 @@ class DomainState:
         stored = _Stored(
             self.spec,
             self.version,
-            float(self._lambda[0]),
             self._counted(),
             [policy.to_bytes() for policy in self._policies],
             self._terms.packing.pack(self._own),
@@ -321,7 +351,6 @@ class DomainState:
         terms = state._terms
         state._own = Arrays(terms.arrangement)
         terms.packing.unpack(stored.evaluation, state._own)
-        state._own["lambda"][0] = stored.lambda_
         state._own["counts"][:] = [stored.counts[name] for name in COUNTED]
         state._policies = [
             KINDS[each.kind].policy.from_bytes(raw, setting)

@@ -24,12 +24,21 @@ ACTED: Final = 17
 CHECKS: Final = 18  # (CHECKS_SIZE,), see `honesty.layout`
 CHECKS_SIZE: Final = 19
 LIMITS: Final = 20  # (honesty.layout.LIMITS + K,)
-INTEGERS: Final = 21
+PACED: Final = 21  # (bandits.pacer.SIZE,)
+HELD: Final = 22  # (bandits.quality.SIZE,)
+COSTS: Final = 23  # as `bandits.layout` has it: state, size, length of phi, fold, signs, units, bases
+COSTS_SIZE: Final = 24
+COSTS_PHI: Final = 25
+COSTS_SLOTS: Final = 26
+COSTS_SIGNS: Final = 27
+COSTS_UNITS: Final = 28
+COSTS_BASES: Final = 29
+INTEGERS: Final = 30
 
 # Of a domain: floats.
-PACE: Final = 0  # budget, step, ceiling, cost_limit
-DEFAULT: Final = 4  # reward of an outcome without its required components
-FLOATS: Final = 5
+STEERING: Final = 0  # (bandits.steering.CONSTANTS,)
+DEFAULT: Final = 7  # reward of an outcome without its required components
+FLOATS: Final = 8
 
 # Of a reward component: floats.
 WEIGHT: Final = 0

@@ -3,17 +3,20 @@
 The result is that of `DomainState.learn`, bit for bit: the same kernels see the same rows in the same order.
 """
 
+import math
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..bandits import layout as learner
+from ..bandits import pacer, quality
 from ..bandits.address import integers, matrix, prefetch, vector
 from ..bandits.constant import constant
+from ..bandits.cost_model import WIDTH, learn_costs
 from ..bandits.deciding import AHEAD, group
 from ..bandits.kernel import kernel
-from ..bandits.pacer import pace
+from ..bandits.steering import CONSTANTS, steer
 from ..bandits.updating import learn
 from ..evaluation.groups import GROUPS
 from ..evaluation.progressive import CLIP, MOMENTS, WEIGHTS, evaluate
@@ -33,7 +36,7 @@ Integers = NDArray[np.int64]
 def _announce(domain: Integers, policies: Integers) -> None:
     """Have a domain's buffers brought near: with many domains each is far away when its turn comes."""
     size = domain[layout.POLICIES]
-    end = domain[layout.CHECKS] + 8 * domain[layout.CHECKS_SIZE]
+    end = domain[layout.COSTS] + 8 * domain[layout.COSTS_SIZE]
     prefetch(domain[layout.LAMBDA], end - domain[layout.LAMBDA])  # one run, see `terms`
     for row in range(domain[layout.FIRST], domain[layout.FIRST] + size):
         policy = policies[row]
@@ -87,6 +90,7 @@ def learn_many(
     all_x, all_mask = np.empty(numbers, np.float32), np.empty(cells, np.bool_)
     all_p, all_q, champion_q, all_costs = np.empty(everyone), np.empty(cells), np.empty(cells), np.empty(cells)
     all_logged, all_predicted = np.empty(cells, np.float32), np.empty(everyone)
+    cost_room = np.empty((2, 1 + WIDTH))
     ints, floats, flags = np.empty((2, most), np.int64), np.empty((6, most)), np.empty(most, np.bool_)
     domains_at, floats_at = domains.ctypes.data, domain_floats.ctypes.data
     policies_at, numbers_at = policies.ctypes.data, policy_floats.ctypes.data
@@ -124,12 +128,24 @@ def learn_many(
             counts[1] += complete[row]
             counts[3] += not np.isnan(c[i])
         begin = ends[g]
-        lambda_ = vector(domain[layout.LAMBDA], 1)
-        lambda_[0] = pace(lambda_[0], c, real[0], real[1], real[2], real[3], lambdas)
-        prices, expected = vector(domain[layout.PRICES], K), all_costs[: rows * K].reshape(rows, K)
-        for i in range(rows):
-            for a in range(K):
-                expected[i, a] = prices[a]
+        steer(
+            vector(domain[layout.LAMBDA], 1), vector(domain[layout.PACED], pacer.SIZE),
+            vector(domain[layout.HELD], quality.SIZE), c, r, acts, p, begun, over, real[:CONSTANTS], lambdas,
+        )  # fmt: skip
+        expected = all_costs[: rows * K].reshape(rows, K)
+        if domain[layout.COSTS_SIZE] > 0:
+            u = domain[layout.COSTS_PHI]
+            learn_costs(
+                vector(domain[layout.COSTS], domain[layout.COSTS_SIZE]), x, acts, c,
+                integers(domain[layout.COSTS_SLOTS], d), vector(domain[layout.COSTS_SIGNS], d),
+                2.0 / math.sqrt(max(1, u - 1)), vector(domain[layout.COSTS_UNITS], K),
+                vector(domain[layout.COSTS_BASES], K), cost_room[0, :u], cost_room[1, :u], expected,
+            )  # fmt: skip
+        else:
+            prices = vector(domain[layout.PRICES], K)
+            for i in range(rows):
+                for a in range(K):
+                    expected[i, a] = prices[a]
         probabilities = all_p[: size * rows * K].reshape(size, rows, K)
         q, model = all_q[: rows * K].reshape(rows, K), champion_q[: rows * K].reshape(rows, K)
         predicted = all_predicted[: size * rows].reshape(size, rows)

@@ -151,9 +151,12 @@ class LearningTable:
         head = (spec.width, K, 0, len(terms.learners), names, parts, C, cost, address_of(terms.prices))
         own = terms.arrangement.at("lambda", "counts", *PARTS, "checks")
         tail = (terms.checked.size, address_of(terms.limits))
-        moves = np.repeat(np.array([0, 1, 0], np.int64), [len(head), len(own), len(tail)])
-        whole = np.array([*head, *own, *tail], np.int64)
-        found = _Shared(whole, moves, np.array([*terms.pace, spec.default_reward]))
+        money = terms.arrangement.at("paced", "held", "costs")
+        costs = terms.outlook.shared() if terms.outlook is not None else np.zeros(6, np.int64)
+        sizes = [len(head), len(own), len(tail), len(money), len(costs)]
+        moves = np.repeat(np.array([0, 1, 0, 1, 0], np.int64), sizes)
+        whole = np.array([*head, *own, *tail, *money, *costs], np.int64)
+        found = _Shared(whole, moves, np.array([*terms.steering, spec.default_reward]))
         self._shared[terms] = found
         return found
 

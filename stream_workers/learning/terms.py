@@ -14,7 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.domains import DomainSpec, LearnerSpec
+from stream_workers.bandits import pacer, quality, steering
 from stream_workers.bandits.arrays import Arrangement
+from stream_workers.bandits.cost_model import Outlook, outlook_of
 from stream_workers.bandits.pacer import pace_for
 from stream_workers.bandits.packing import Packing
 from stream_workers.bandits.policy import Setting
@@ -45,6 +47,16 @@ class Terms:
         self.baseline: Final = _baseline(spec)
         budget = spec.budget.cost_per_request if spec.budget else None
         self.pace: Final = pace_for(budget, self.prices[self.enabled])
+        self.floor: Final = _floor(spec, self.prices, self.enabled)
+        #: The arm that the floor is under; None: there is no floor.
+        self.strongest: Final = self.arms[self.floor.strongest] if self.floor.share else None
+        self.steering: Final = steering.constants(self.pace, self.floor)
+        #: What costs are regressed with; None: nothing depends on them.
+        self.outlook: Final[Outlook | None] = (
+            outlook_of(self.prices, spec.width, self.pace.budget or float(self.prices.max()))
+            if self.pace.budget or self.floor.share
+            else None
+        )
         self.settings: Final = tuple(
             Setting(self.arms, spec.width, spec.exploration_minimum, spec.forgetting, each.params)
             for each in self.learners
@@ -63,12 +75,16 @@ class Terms:
         self.arrangement: Final = Arrangement(
             {
                 "lambda": (np.float64, (1,)),
+                "paced": (np.float64, (pacer.SIZE,)),
+                "held": (np.float64, (quality.SIZE,)),
                 "counts": (np.int64, (len(COUNTED),)),
                 **evaluation,
                 "checks": (np.float64, (self.checked.size,)),
+                "costs": (np.float64, (self.outlook.numbers if self.outlook else 0,)),
             }
         )
-        self.packing: Final = Packing(self.arrangement, {name: name for name in (*progressive.PARTS, "checks")})
+        packed = ("lambda", "paced", "held", *progressive.PARTS, "checks", "costs")
+        self.packing: Final = Packing(self.arrangement, {name: name for name in packed})
 
 
 def _baseline(spec: DomainSpec) -> int | None:
@@ -81,6 +97,17 @@ def _baseline(spec: DomainSpec) -> int | None:
     highest = max((arm.price for arm in spec.arms if arm.enabled), default=0.0)
     found = [i for i, arm in enumerate(spec.arms) if arm.enabled and arm.price == highest]
     return found[0] if len(found) == 1 else None
+
+
+def _floor(spec: DomainSpec, prices: NDArray[np.float64], enabled: NDArray[np.bool_]) -> quality.Floor:
+    """The quality floor under the arm it names, or else under the domain's baseline."""
+    if spec.quality is None:
+        return quality.NO_FLOOR
+    named = next((i for i, arm in enumerate(spec.arms) if arm.name == spec.quality.of), None)
+    strongest = named if named is not None else _baseline(spec)
+    if strongest is None or not enabled[strongest]:
+        return quality.NO_FLOOR
+    return quality.floor_for(spec.quality.share, strongest, prices[enabled])
 
 
 _known: WeakValueDictionary[bytes, Terms] = WeakValueDictionary()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.domains import Arm, Budget, Component, DomainSpec, LearnerSpec
+from schemas.domains import Arm, Budget, Component, DomainSpec, LearnerSpec, Quality
 from schemas.events import Decision, Outcome
 from stream_workers.bandits import deciding, layout, table
 from stream_workers.bandits.linear import KINDS, DoublyRobust
@@ -30,7 +30,8 @@ def domain(rng, kind=None, version=1, **fields):
         params = {"arm": f"a{rng.integers(K)}"} if kind == "fixed" else {}
     spec = DomainSpec(
         "t", "d", d, arms, {"quality": Component()}, LearnerSpec("champion", kind, params),
-        forgetting=float(rng.choice([1.0, 0.99])), budget=Budget(0.2), **fields,
+        forgetting=float(rng.choice([1.0, 0.99])), budget=Budget(0.2),
+        quality=Quality(0.9) if rng.random() < 0.5 else None, **fields,
     )  # fmt: skip
     return DomainState(spec, version)
 

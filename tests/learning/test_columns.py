@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas import wire
-from schemas.domains import Arm, Budget, Component, DomainSpec, Input, LearnerSpec
+from schemas.domains import Arm, Budget, Component, DomainSpec, Input, LearnerSpec, Quality
 from schemas.events import Decision, Outcome, SpecChange
 from stream_workers.learning import many, processor, reading
 from stream_workers.learning.processor import LearnerProcessor
@@ -54,6 +54,7 @@ def spec_of(rng, tenant):
         horizon_ms=HORIZON_MS,
         budget=Budget(0.4) if rng.random() < 0.5 else None,
         inputs=(Input("routing", "recent_reward"),) if rng.random() < 0.4 else (),
+        quality=Quality(0.9) if rng.random() < 0.4 else None,
     )
 
 
