@@ -1,0 +1,77 @@
+"""Our learners as programs that decide and learn: through the public interface, one event at a time."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.learning.sets import Problem
+from stream_workers.bandits import registry
+from stream_workers.bandits.exploration import draw_arm
+from stream_workers.bandits.policy import Batch, Policy, Setting
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """A kind of policy with its parameters: the same for every set, seed and delay."""
+
+    kind: str
+    exploration_minimum: float
+    params: Mapping[str, float | str] = field(default_factory=dict)
+
+    def policy(self, problem: Problem) -> Policy:
+        """The policy of that configuration that has learned nothing, for the arms and features of a problem."""
+        arms = tuple(f"class-{arm}" for arm in range(problem.arms))
+        minimum = self.exploration_minimum
+        return registry.make(self.kind, Setting(arms, problem.features.shape[1], minimum, 1.0, dict(self.params)))
+
+    def described(self) -> dict[str, Any]:
+        """For the report."""
+        return {"kind": self.kind, "exploration_minimum": self.exploration_minimum, **self.params}
+
+
+class Ours:
+    """A policy of ours as a `protocol.Learner`."""
+
+    def __init__(self, policy: Policy, problem: Problem) -> None:
+        self.policy = policy
+        n, arms = len(problem.right), problem.arms
+        #: What every decision was made of, for whoever evaluates it: (n, K).
+        self.probabilities = np.zeros((n, arms))
+        self.estimates = np.zeros((n, arms))
+        self._features = problem.features
+        self._eligible = np.ones((1, arms), np.bool_)
+        self._free = np.zeros((1, arms))
+        self._none = np.zeros(1)
+
+    def decide(self, row: int, draw: float) -> tuple[int, float]:
+        """See `protocol.Learner`."""
+        probabilities, estimates = self.policy.distribution(
+            self._features[row : row + 1], self._eligible, self._free, 0.0
+        )
+        logged = probabilities[0].astype(np.float32)
+        arm = draw_arm(logged, draw)
+        self.probabilities[row] = probabilities[0]
+        if estimates is not None:
+            self.estimates[row] = estimates[0]
+        return arm, float(logged[arm])
+
+    def learn(self, row: int, arm: int, propensity: float, reward: float) -> None:
+        """See `protocol.Learner`."""
+        self.policy.update(
+            Batch(
+                self._features[row : row + 1],
+                self._eligible,
+                _one(arm, np.int64),
+                _one(propensity, np.float64),
+                _one(reward, np.float64),
+                self._free,
+                self._none,
+            )
+        )
+
+
+def _one(value: float, dtype: type[np.generic]) -> NDArray[Any]:
+    return np.full(1, value, dtype)

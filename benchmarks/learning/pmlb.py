@@ -1,0 +1,100 @@
+"""The figures of PMLB-16: our learners and other programs, in the same runs."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+from typing import Any, Final
+
+from benchmarks.learning.configurations import COMPARED, CONFIGURATIONS, DELAYED, DELAYS
+from benchmarks.learning.peers import PEERS
+from benchmarks.learning.runs import Found, Run, carry_out_all
+from benchmarks.learning.seeds import Mean, over_seeds
+from benchmarks.learning.sets import NAMES
+
+SEEDS: Final = 5
+
+FIGURES: Final = (
+    *(f"pmlb_{name}" for name in CONFIGURATIONS),
+    *("pmlb_evaluable_coverage", "pmlb_evaluable_coverage_fixed"),
+    *(f"pmlb_delay_{delay}" for delay in DELAYS),
+    *(f"pmlb_{name}" for name in PEERS),
+    *(f"us_{name}" for name in (*CONFIGURATIONS, *PEERS)),
+    "speedup_over_peers",
+)
+
+
+def run(quick: bool) -> dict[str, Any]:
+    """All of it: five seeds, or one when quick."""
+    seeds = range(1 if quick else SEEDS)
+    return report(seeds, carry_out_all(planned(seeds), _tell))
+
+
+def planned(seeds: Sequence[int], names: Sequence[str] = NAMES) -> list[Run]:
+    """What is played: everybody without delay, and one learner with delays."""
+    without = [Run(player, name, seed) for player in (*PEERS, *CONFIGURATIONS) for seed in seeds for name in names]
+    return without + [Run(DELAYED, name, seed, delay) for delay in DELAYS for seed in seeds for name in names]
+
+
+def report(seeds: Sequence[int], found: Mapping[Run, Found]) -> dict[str, Any]:
+    """The figures, and under `pmlb` what they are made of."""
+    names = tuple(dict.fromkeys(run.set for run in found))
+
+    def mean(player: str, value: str = "loss", delay: int = 0) -> list[float]:
+        """Over the sets, one a seed."""
+        return [fmean(getattr(found[Run(player, name, seed, delay)], value) for name in names) for seed in seeds]
+
+    figures: dict[str, Any] = {}
+    for player in (*CONFIGURATIONS, *PEERS):
+        figures |= over_seeds(mean(player)).figures(f"pmlb_{player}")
+        figures |= over_seeds(mean(player, "microseconds")).figures(f"us_{player}")
+    for figure, interval in (("pmlb_evaluable_coverage", "time_uniform"), ("pmlb_evaluable_coverage_fixed", "fixed")):
+        figures |= _coverage(names, seeds, found, interval).figures(figure)
+    for delay in DELAYS:
+        added = [late - soon for late, soon in zip(mean(DELAYED, "loss", delay), mean(DELAYED), strict=True)]
+        figures |= over_seeds(added).figures(f"pmlb_delay_{delay}")
+    figures |= _speedup(mean).figures("speedup_over_peers")
+    return figures | {
+        "configuration": {name: each.described() for name, each in CONFIGURATIONS.items()}
+        | {name: each.configuration for name, each in PEERS.items()},
+        "pmlb": {"sets": list(names), "seeds": list(seeds), "losses": _by_set(names, seeds, found)},
+    }
+
+
+def _speedup(mean: Any) -> Mean:
+    """Microseconds of the fastest peer over ours, by seed, among peers that lose no less than we do.
+
+    Peers that lose less than we would have to be slower to be passed over; there is no such peer so far, and one that
+    appeared would make this figure 0.
+    """
+    ours = mean(COMPARED, "microseconds")
+    ratios = []
+    for index, mine in enumerate(ours):
+        if any(mean(peer)[index] < mean(COMPARED)[index] for peer in PEERS):
+            ratios.append(0.0)
+        else:
+            ratios.append(min(mean(peer, "microseconds")[index] for peer in PEERS) / mine)
+    return over_seeds(ratios)
+
+
+def _coverage(names: Sequence[str], seeds: Sequence[int], found: Mapping[Run, Found], interval: str) -> Mean:
+    """Share of the sets whose interval of the challenger's value has the truth in it, by seed."""
+    judged = [[found[Run("evaluable", name, seed)].judged for name in names] for seed in seeds]
+    return over_seeds([fmean(each.covered(getattr(each, interval)) for each in row if each) for row in judged])
+
+
+def _by_set(names: Sequence[str], seeds: Sequence[int], found: Mapping[Run, Found]) -> dict[str, dict[str, float]]:
+    """Mean loss over the seeds of every player on every set, without delay."""
+    return {
+        player: {name: fmean(found[Run(player, name, seed)].loss for seed in seeds) for name in names}
+        for player in (*CONFIGURATIONS, *PEERS)
+    }
+
+
+def _tell(done: int, of: int, run: Run, found: Found) -> None:
+    late = f", {run.delay} events late" if run.delay else ""
+    print(
+        f"[{done}/{of}] {run.player} on {run.set}, seed {run.seed}{late}: "
+        f"loss {found.loss:.4f}, {found.microseconds:.1f} us",
+        file=sys.stderr,
+        flush=True,
+    )
