@@ -11,11 +11,11 @@ from benchmarks.learning.configurations import CONFIGURATIONS
 from benchmarks.learning.ours import Ours
 from benchmarks.learning.peers import PEERS
 from benchmarks.learning.protocol import play
-from benchmarks.learning.sets import ROWS, problem
+from benchmarks.learning.sets import ROWS, first, problem
 
 
 class Run(NamedTuple):
-    """player: a name of CONFIGURATIONS or PEERS."""
+    """player: a name of CONFIGURATIONS or PEERS.  rows: of the protocol's, the first so many are played."""
 
     player: str
     set: str
@@ -38,7 +38,7 @@ Told = Callable[[int, int, Run, Found], None]
 
 def carry_out(run: Run) -> Found:
     """Play it in this process."""
-    posed = problem(run.set, run.seed, run.rows)
+    posed = first(problem(run.set, run.seed), run.rows)
     if run.player in PEERS:
         played = play(posed, PEERS[run.player].make(posed, run.seed), run.seed, run.delay)
         return Found(played.loss, played.microseconds)

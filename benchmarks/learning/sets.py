@@ -32,14 +32,19 @@ def _table(name: str) -> tuple[NDArray[np.float64], NDArray[np.int64], int]:
     return table[:, :-1], right.astype(np.int64), len(classes)
 
 
-def problem(name: str, seed: int, rows: int = ROWS) -> Problem:
-    """The first `rows` rows of a set in the order of default_rng(seed), each feature scaled to [0, 1] over them.
+def problem(name: str, seed: int) -> Problem:
+    """The first ROWS rows of a set in the order of default_rng(seed), each feature scaled to [0, 1] over them.
 
     A feature that is constant over those rows is 0.
     """
     features, right, arms = _table(name)
-    order = np.random.default_rng(seed).permutation(len(right))[:rows]
+    order = np.random.default_rng(seed).permutation(len(right))[:ROWS]
     return Problem(name, scaled(features[order]), right[order], arms)
+
+
+def first(whole: Problem, rows: int) -> Problem:
+    """The problem that ends after so many rows."""
+    return whole._replace(features=whole.features[:rows], right=whole.right[:rows])
 
 
 def scaled(features: NDArray[np.float64]) -> NDArray[np.float32]:

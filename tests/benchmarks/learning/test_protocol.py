@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.learning.protocol import play
-from benchmarks.learning.sets import DATA, NAMES, Problem, _table, problem, scaled
+from benchmarks.learning.sets import DATA, NAMES, Problem, _table, first, problem, scaled
 from stream_workers.bandits.randomness import draws
 
 
@@ -77,7 +77,7 @@ def test_scaling_is_of_each_column_to_its_own_range(data):
 def test_rows_are_the_seed_s_permutation():
     """A problem has the first rows of default_rng(seed)'s permutation, features and classes together."""
     whole = problem("yeast", 3)
-    part = problem("yeast", 3, 100)
+    part = first(problem("yeast", 3), 100)
     assert part.right.tolist() == whole.right[:100].tolist()
     assert sorted(problem("yeast", 4).right.tolist()) == sorted(whole.right.tolist())
     assert problem("yeast", 4).right.tolist() != whole.right.tolist()
