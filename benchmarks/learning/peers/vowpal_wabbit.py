@@ -14,7 +14,7 @@ ARGUMENTS: Final = "--cb_explore_adf -q sa --squarecb --gamma_scale 1000"
 
 
 class VowpalWabbit:
-    """One workspace for one problem.  It is told costs: 0 for the right arm, otherwise 1."""
+    """One workspace for one problem.  It is told costs: -1 for the right arm, otherwise 0."""
 
     def __init__(self, problem: Problem, seed: int, arguments: str = ARGUMENTS) -> None:
         self._shared = [shared_line(row) for row in problem.features.tolist()]
@@ -34,7 +34,7 @@ class VowpalWabbit:
     def learn(self, row: int, arm: int, propensity: float, reward: float) -> None:
         """Cost and probability of the chosen arm."""
         lines = [self._shared[row], *self._arms]
-        lines[arm + 1] = f"0:{1.0 - reward:g}:{propensity:g} {self._arms[arm]}"
+        lines[arm + 1] = f"0:{-reward:g}:{propensity:g} {self._arms[arm]}"
         self._workspace.learn(lines)
 
 

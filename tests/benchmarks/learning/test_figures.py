@@ -1,9 +1,11 @@
 """Figures are means over seeds with Student's interval; the report has every name it promises."""
 
+import json
+
 import pytest
 from scipy import stats
 
-from benchmarks.learning import parts, pmlb
+from benchmarks.learning import parts, pictures, pmlb
 from benchmarks.learning.challenger import Judged
 from benchmarks.learning.parts import PARTS, measure
 from benchmarks.learning.peers import PEERS
@@ -62,3 +64,14 @@ def test_aims_are_of_figures_that_are_measured():
     """Every aim's figure is promised by a part."""
     promised = {figure for part in parts.PARTS.values() for figure in part.figures}
     assert {aim.figure for aim in AIMS} <= promised
+
+
+def test_pictures_are_drawn_from_a_report(tmp_path):
+    """A PNG of less than 100 kB for every picture, from the report as it was printed, intervals or none."""
+    for seeds in (range(1), range(2)):
+        report = pmlb.report(seeds, {run: invented(run) for run in pmlb.planned(seeds, ("yeast", "letter"))})
+        (tmp_path / "report.json").write_text(json.dumps(report))
+        pictures.main(tmp_path / "report.json", tmp_path / "drawn")
+        drawn = list((tmp_path / "drawn").iterdir())
+        assert len(drawn) == 2
+        assert all(path.read_bytes().startswith(b"\x89PNG") and path.stat().st_size < 100_000 for path in drawn)
