@@ -1,4 +1,4 @@
-"""Microseconds that deciding and learning an event takes: ten arms, 32 features, the `standard` feature map.
+"""Microseconds that deciding and learning an event takes: ten arms, 32 features, for each feature map.
 
 `kernel_us`: requests are decided and learned in batches of 256, as a worker does, so that the time is the kernels'.
 `python_us`: one event at a time through the public interface, the draw of the arm and Python's own time included.
@@ -7,6 +7,7 @@ Each is the median of several rounds, after the learner has seen enough for ever
 
 import statistics
 import time
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -16,6 +17,7 @@ from benchmarks.learning.ours import Ours
 from benchmarks.learning.protocol import play
 from benchmarks.learning.sets import Problem
 from stream_workers.bandits.exploration import sample
+from stream_workers.bandits.feature_map import PRESETS
 from stream_workers.bandits.policy import Batch, Policy
 
 ARMS: Final = 10
@@ -26,18 +28,32 @@ ROUNDS: Final = 9
 
 
 def run(quick: bool) -> dict[str, Any]:
-    """Both figures, with the spread of the rounds as their interval, and the bytes of a learner's state."""
-    rounds = 3 if quick else ROUNDS
+    """Both figures for each map, with the spread of the rounds as their interval, and the bytes of a learner's state.
+
+    The figures without a map's name are of the compared learner, whose map is `standard`.
+    """
+    figures: dict[str, Any] = {}
+    for name in PRESETS:
+        figures |= _of_map(name, 3 if quick else ROUNDS)
+    standard = CONFIGURATIONS[COMPARED].params["map"]
+    for figure in ("kernel_us", "python_us"):
+        for bound in ("", "_low", "_high"):
+            figures[f"{figure}{bound}"] = figures[f"{figure}_{standard}{bound}"]
+    described = {"arms": ARMS, "features": FEATURES, **CONFIGURATIONS[COMPARED].described()}
+    return figures | {"configuration": {"speed": described}}
+
+
+def _of_map(name: str, rounds: int) -> dict[str, float]:
     drawn = made(WARM)
-    policy = CONFIGURATIONS[COMPARED].policy(drawn)
-    _in_batches(policy, drawn, 0, WARM)
-    kernel = [_in_batches(policy, drawn, 0, WARM) for _ in range(rounds)]
+    compared = CONFIGURATIONS[COMPARED]
+    policy = replace(compared, params={**compared.params, "map": name}).policy(drawn)
+    _in_batches(policy, drawn)
+    kernel = [_in_batches(policy, drawn) for _ in range(rounds)]
     python = [play(drawn, Ours(policy, drawn), 0).microseconds for _ in range(rounds)]
     return {
-        **_figures("kernel_us", kernel),
-        **_figures("python_us", python),
-        "state_bytes": len(policy.to_bytes()),
-        "configuration": {"speed": {"arms": ARMS, "features": FEATURES, **CONFIGURATIONS[COMPARED].described()}},
+        **_figures(f"kernel_us_{name}", kernel),
+        **_figures(f"python_us_{name}", python),
+        f"state_bytes_{name}": len(policy.to_bytes()),
     }
 
 
@@ -49,13 +65,13 @@ def made(rows: int) -> Problem:
     return Problem("made", features, right.astype(np.int64), ARMS)
 
 
-def _in_batches(policy: Policy, problem: Problem, begin: int, end: int) -> float:
+def _in_batches(policy: Policy, problem: Problem) -> float:
     """Microseconds an event."""
     eligible, free, none = np.ones((BATCH, ARMS), np.bool_), np.zeros((BATCH, ARMS)), np.zeros(BATCH)
-    draws = np.random.default_rng(1).random(end)
+    draws = np.random.default_rng(1).random(len(problem.right))
     chosen = np.empty(BATCH, np.int64)
     spent = 0
-    for start in range(begin, end, BATCH):
+    for start in range(0, len(problem.right), BATCH):
         rows = slice(start, start + BATCH)
         begun = time.perf_counter_ns()
         probabilities, _ = policy.distribution(problem.features[rows], eligible, free, 0.0)
@@ -68,7 +84,7 @@ def _in_batches(policy: Policy, problem: Problem, begin: int, end: int) -> float
         begun = time.perf_counter_ns()
         policy.update(batch)
         spent += time.perf_counter_ns() - begun
-    return spent / (end - begin) / 1e3
+    return spent / len(problem.right) / 1e3
 
 
 def _figures(name: str, rounds: list[float]) -> dict[str, float]:

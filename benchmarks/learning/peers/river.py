@@ -6,7 +6,7 @@ from river.bandit import LinUCBDisjoint
 
 from benchmarks.learning.sets import Problem
 
-CONFIGURATION: Final = "LinUCBDisjoint(alpha=1, beta=1), features and a constant"
+CONFIGURATION: Final = "LinUCBDisjoint(alpha=1, beta=10), features and a constant"
 
 
 class River:
@@ -15,7 +15,7 @@ class River:
     def __init__(self, problem: Problem, seed: int, policy: Any = None) -> None:
         self._rows = [dict(enumerate([1.0, *row])) for row in problem.features.tolist()]
         self._arms = list(range(problem.arms))
-        self._policy = policy or LinUCBDisjoint(alpha=1.0, beta=1.0, seed=seed)
+        self._policy = policy or LinUCBDisjoint(alpha=1.0, beta=10.0, seed=seed)
 
     def decide(self, row: int, draw: float) -> tuple[int, float]:
         """Its choice."""

@@ -10,7 +10,7 @@ from vowpalwabbit import Workspace
 
 from benchmarks.learning.sets import Problem
 
-ARGUMENTS: Final = "--cb_explore_adf -q sa --squarecb --gamma_scale 1000"
+ARGUMENTS: Final = "--cb_explore_adf -q sa --interactions ssa --squarecb -l 2"
 
 
 class VowpalWabbit:
