@@ -6,10 +6,11 @@ arm is.  From the log alone its doubly robust value is (Dudik, Langford, Li 2011
 
     1/n sum_i [ q(x_i, c_i) + 1{a_i = c_i} / p_i (r_i - q(x_i, a_i)) ]
 
-c_i its arm, q the acting learner's estimate of before the outcome, clipped to [0, 1], weights unclipped.  Two intervals
-are made of these terms: the time-uniform one that Croupier reports everywhere (`evaluation.confidence`), and for
-comparison the plain mean +- 1.96 standard deviations / sqrt(n), which holds at one moment that was fixed beforehand.
-An exploration that leaves too small probabilities makes them miss: few heavy weights carry the truth.
+c_i its arm, q the acting learner's estimate of before the outcome, clipped to [0, 1], weights unclipped.  Its plain 95%
+interval is the mean +- 1.96 standard deviations of the terms / sqrt(n).  An exploration that leaves too small
+probabilities makes that one miss: a few heavy weights carry the truth, and until they occur nothing says that they are
+missing.  The interval that Croupier reports (`evaluation.bounded`) holds at every moment and for any weights; bad
+exploration shows in its width.
 """
 
 import math
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 
 from benchmarks.learning.sets import Problem
 from stream_workers.evaluation import estimators
-from stream_workers.evaluation.confidence import half_width
+from stream_workers.evaluation.bounded import bounded, limits_at
 
 RIDGE: Final = 0.1
 LEAST: Final = 100
@@ -28,11 +29,12 @@ Z: Final = 1.959964
 
 
 class Judged(NamedTuple):
-    """A challenger's value: estimated from the log, half the widths of its 95% intervals, and the truth."""
+    """A challenger's value as the log has it, its 95% intervals, and the truth."""
 
     estimate: float
-    time_uniform: float
-    fixed: float
+    plain: float  # half the width
+    low: float  # as Croupier reports them
+    high: float
     truth: float
 
     @property
@@ -40,9 +42,20 @@ class Judged(NamedTuple):
         """Estimate less truth."""
         return self.estimate - self.truth
 
-    def covered(self, half: float) -> bool:
-        """Whether an interval of that half width has the truth in it."""
-        return abs(self.error) <= half
+    @property
+    def in_plain(self) -> bool:
+        """Whether the plain interval has the truth in it."""
+        return abs(self.error) <= self.plain
+
+    @property
+    def in_reported(self) -> bool:
+        """Whether the reported interval has the truth in it."""
+        return self.low <= self.truth <= self.high
+
+    @property
+    def reported(self) -> float:
+        """Half the width of the reported interval."""
+        return (self.high - self.low) / 2.0
 
 
 def challenger(problem: Problem, seed: int) -> NDArray[np.int64]:
@@ -60,14 +73,16 @@ def challenger(problem: Problem, seed: int) -> NDArray[np.int64]:
 def judge(
     problem: Problem,
     chosen: NDArray[np.int64],
-    propensity: NDArray[np.float64],
     reward: NDArray[np.float64],
+    propensities: NDArray[np.float64],
     estimates: NDArray[np.float64],
     asked: NDArray[np.int64],
 ) -> Judged:
-    """What the log says about the policy that takes the arms `asked`.  estimates: (n, K); others (n,)."""
+    """What the log says about the policy that takes the arms `asked`.  propensities, estimates: (n, K); others (n,)."""
     target = np.eye(problem.arms)[asked]
-    terms = estimators.dr(reward, propensity, chosen, target, np.clip(estimates, 0.0, 1.0))
-    n, mean, variance = len(terms), float(terms.mean()), float(terms.var(ddof=1))
-    truth = float((asked == problem.right).mean())
-    return Judged(mean, half_width(n, variance), Z * math.sqrt(variance / n), truth)
+    model = np.clip(estimates, 0.0, 1.0)
+    n = len(reward)
+    terms = estimators.dr(reward, propensities[np.arange(n), chosen], chosen, target, model)
+    low, high = limits_at(bounded(target, propensities, model, chosen, reward), n)
+    plain = Z * math.sqrt(float(terms.var(ddof=1)) / n)
+    return Judged(float(terms.mean()), plain, low, high, float((asked == problem.right).mean()))

@@ -1,5 +1,6 @@
 """The figures of PMLB-16: our learners and other programs, in the same runs."""
 
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from statistics import fmean
@@ -15,7 +16,7 @@ SEEDS: Final = 5
 
 FIGURES: Final = (
     *(f"pmlb_{name}" for name in CONFIGURATIONS),
-    *("pmlb_evaluable_coverage", "pmlb_evaluable_coverage_fixed"),
+    *(f"pmlb_{name}_{what}" for name in ("best", "evaluable") for what in ("coverage", "reported", "width", "error")),
     *(f"pmlb_delay_{delay}" for delay in DELAYS),
     *(f"pmlb_{name}" for name in PEERS),
     *(f"us_{name}" for name in (*CONFIGURATIONS, *PEERS)),
@@ -47,8 +48,8 @@ def report(seeds: Sequence[int], found: Mapping[Run, Found]) -> dict[str, Any]:
     for player in (*CONFIGURATIONS, *PEERS):
         figures |= over_seeds(mean(player)).figures(f"pmlb_{player}")
         figures |= over_seeds(mean(player, "microseconds")).figures(f"us_{player}")
-    for figure, interval in (("pmlb_evaluable_coverage", "time_uniform"), ("pmlb_evaluable_coverage_fixed", "fixed")):
-        figures |= _coverage(names, seeds, found, interval).figures(figure)
+    for player in ("best", "evaluable"):
+        figures |= _judged(player, names, seeds, found)
     for delay in DELAYS:
         added = [late - soon for late, soon in zip(mean(DELAYED, "loss", delay), mean(DELAYED), strict=True)]
         figures |= over_seeds(added).figures(f"pmlb_delay_{delay}")
@@ -76,10 +77,25 @@ def _speedup(mean: Any) -> Mean:
     return over_seeds(ratios)
 
 
-def _coverage(names: Sequence[str], seeds: Sequence[int], found: Mapping[Run, Found], interval: str) -> Mean:
-    """Share of the sets whose interval of the challenger's value has the truth in it, by seed."""
-    judged = [[found[Run("evaluable", name, seed)].judged for name in names] for seed in seeds]
-    return over_seeds([fmean(each.covered(getattr(each, interval)) for each in row if each) for row in judged])
+def _judged(
+    player: str, names: Sequence[str], seeds: Sequence[int], found: Mapping[Run, Found]
+) -> dict[str, float | None]:
+    """What a player's logs say about a fixed challenger, over the sets, by seed.
+
+    coverage: how often its plain interval has the truth in it; reported: how often the one that Croupier reports has;
+    width: half of the latter's; error: the root of the mean squared error.
+    """
+    by_seed = [[each for name in names if (each := found[Run(player, name, seed)].judged)] for seed in seeds]
+    what = {
+        "coverage": [fmean(each.in_plain for each in judged) for judged in by_seed],
+        "reported": [fmean(each.in_reported for each in judged) for judged in by_seed],
+        "width": [fmean(each.reported for each in judged) for judged in by_seed],
+        "error": [math.sqrt(fmean(each.error**2 for each in judged)) for judged in by_seed],
+    }
+    figures: dict[str, float | None] = {}
+    for name, values in what.items():
+        figures |= over_seeds(values).figures(f"pmlb_{player}_{name}")
+    return figures
 
 
 def _by_set(names: Sequence[str], seeds: Sequence[int], found: Mapping[Run, Found]) -> dict[str, dict[str, float]]:

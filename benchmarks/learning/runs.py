@@ -45,7 +45,7 @@ def carry_out(run: Run) -> Found:
     learner = Ours(CONFIGURATIONS[run.player].policy(posed), posed)
     played = play(posed, learner, run.seed, run.delay)
     judged = judge(
-        posed, played.arms, played.propensities, played.rewards, learner.estimates, challenger(posed, run.seed)
+        posed, played.arms, played.rewards, learner.probabilities, learner.estimates, challenger(posed, run.seed)
     )
     return Found(played.loss, played.microseconds, judged)
 

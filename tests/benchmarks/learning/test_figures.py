@@ -27,7 +27,7 @@ def test_an_interval_is_student_s():
 def invented(run):
     """A result that is a function of the run, so that a mean over the wrong ones shows."""
     loss = 0.1 + 0.01 * run.seed + (0.2 if run.player in PEERS else 0.0) + run.delay / 10_000
-    judged = None if run.player in PEERS else Judged(0.5, 0.1, 0.02, 0.55)
+    judged = None if run.player in PEERS else Judged(0.5, 0.02, 0.4, 0.6, 0.55)
     return Found(loss, 300.0 if run.player in PEERS else 30.0, judged)
 
 
@@ -40,8 +40,10 @@ def test_the_report_of_pmlb_has_every_figure():
     assert report["pmlb_best"] == pytest.approx(0.11)
     assert report["pmlb_delay_100"] == pytest.approx(0.01)
     assert report["pmlb_river"] == pytest.approx(0.31)
-    assert report["pmlb_evaluable_coverage"] == 1.0
-    assert report["pmlb_evaluable_coverage_fixed"] == 0.0
+    assert report["pmlb_evaluable_coverage"] == 0.0
+    assert report["pmlb_evaluable_reported"] == 1.0
+    assert report["pmlb_evaluable_width"] == pytest.approx(0.1)
+    assert report["pmlb_best_error"] == pytest.approx(0.05)
     assert report["speedup_over_peers"] == pytest.approx(10.0)
     assert "| yeast |" in markdown(report)
 
