@@ -167,7 +167,7 @@ def _domains(report: Report) -> Table:
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("domain", overflow="fold")
     table.add_column("outcomes", justify="right")
-    for name in ("champion", "best fixed arm", "ahead by"):
+    for name in ("champion", "best fixed arm", "ahead by", "predictions off by"):
         table.add_column(name, overflow="fold")
     for domain in report.domains:
         champion: Mapping[str, Any] = next(iter(domain.get("policies", [])), {})
@@ -179,6 +179,7 @@ def _domains(report: Report) -> Table:
             _valued(champion.get("name", ""), champion.get("value")),
             _valued(best, arm.get("value")),
             _valued("", domain.get("champion_less_best_fixed")),
+            _off_by(domain.get("checks", {})),
         )
     table.caption = "Estimated mean rewards, with 95% intervals that hold at every moment at once."
     table.caption_style = "dim"
@@ -193,6 +194,16 @@ def _valued(name: str, value: Mapping[str, Any] | None) -> Text:
         text.append(f"{' ' if name else ''}{value['estimate']:.3f}")
         if value.get("lower") is not None:
             text.append(f" ±{(value['upper'] - value['lower']) / 2:.3f}", "dim")
+    return text
+
+
+def _off_by(checks: Mapping[str, Any]) -> Text:
+    """The champion's expected calibration error, and the limits of its interval."""
+    found: Mapping[str, Any] = next(iter(checks.get("calibration", [])), {})
+    if found.get("error") is None:
+        return Text()
+    text = Text(f"{found['error']:.3f}")
+    text.append(f" ({found['lower']:.2f} to {found['upper']:.2f})", "dim")
     return text
 
 

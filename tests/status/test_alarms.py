@@ -83,3 +83,15 @@ def test_processes_of_other_releases():
     assert alarms([process(), process(alarms=[strange]), process("gone", alarms=[raised("share")])]) == []
     assert untold([process()]) == 0
     assert not math.isnan(untold([process(alarms=[strange], alarms_by_kind={"another": 1})]))
+
+
+def test_calibration_of_the_champion_is_on_the_page():
+    """Its expected calibration error with its interval; nothing before anything was judged."""
+    calibration = [{"policy": "champion", "n": 900, "error": 0.0321, "lower": 0.004, "upper": 0.081, "bins": []}]
+    domains = [
+        {"tenant": "acme", "domain": "judged", "checks": {"calibration": calibration}},
+        {"tenant": "acme", "domain": "new", "checks": {"calibration": [{"policy": "champion", "error": None}]}},
+    ]
+    page = shown(tables(told(sample(*(group(role) for role in ROLES)), [process(domains=domains)])))
+    assert "0.032 (0.00 to 0.08)" in next(line for line in page.splitlines() if "acme/judged" in line)
+    assert next(line for line in page.splitlines() if "acme/new" in line).split() == ["acme/new", "0"]
