@@ -108,7 +108,7 @@ class SpecChange(Struct, array_like=True, frozen=True, tag="spec.1"):
     tenant: Name
     domain: Name
     spec: DomainSpec | None  # None: the domain is removed
-    #: By policy: what it begins with (`stream_workers.bandits.prior`), when it is made under this specification.
+    #: By policy: what it begins with (`stream_workers.bandits.prior`) when it is new, or was asked to begin anew.
     priors: dict[Name, bytes] = {}
 
 

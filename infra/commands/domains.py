@@ -1,8 +1,9 @@
 """`croupier domains`: check a domain file, bring it into force, see what is in force, remove a domain."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import msgspec
 import typer
@@ -11,7 +12,9 @@ from infra.connection import bootstrap_servers
 from infra.domains import tables
 from infra.domains.applied import has_members, wait_applied
 from infra.domains.file import check_file
+from infra.domains.problems import Problem
 from infra.domains.publish import Published, apply_specs, read_latest, read_specs, remove_domain
+from infra.domains.warm import Wanted, make_priors, read_warm_starts
 from schemas.domains import DomainSpec
 from schemas.errors import SpecificationError
 
@@ -35,6 +38,14 @@ Wait = Annotated[
     ),
 ]
 Timeout = Annotated[float, typer.Option("--timeout", min=0, help="Seconds to wait for the workers.")]
+WarmStartFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--warm-start",
+        help="File (TOML) that says what policies begin with, instead of nothing.",
+        show_default=False,
+    ),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask on a terminal.")]
 
 
@@ -52,6 +63,7 @@ def check(file: File, as_json: AsJson = False) -> None:
 @app.command()
 def apply(
     file: File,
+    warm_start: WarmStartFile = None,
     wait: Wait = None,
     timeout: Timeout = 30.0,
     yes: Yes = False,
@@ -61,15 +73,22 @@ def apply(
 ) -> None:
     """Bring the domains of a file into force, while workers run.  Domains not in the file stay as they are."""
     specs = _read(file, as_json=as_json)
+    wanted = [] if warm_start is None else _read_warm_starts(warm_start, specs, as_json=as_json)
     with explained(as_json=as_json):
         servers = bootstrap_servers(bootstrap)
+        made = run(make_priors(wanted, servers, prefix))
         latest = run(read_latest(servers, prefix))
         if not as_json:
             printing.show(tables.planned(specs, latest))
+            for each in made:
+                say(f"{'/'.join(each.wanted.key)}: {each.wanted.learner.name} begins with {each.words}.")
         running = ((latest.get((spec.tenant, spec.domain), (0, None))[1], spec) for spec in specs)
         if any(old is not None and old != spec for old, spec in running):
             _confirm("Change these domains?", yes=yes or as_json)
-        done = run(apply_specs(servers, prefix, specs))
+        priors: dict[tuple[str, str], dict[str, bytes]] = {}
+        for each in made:
+            priors.setdefault(each.wanted.key, {})[each.wanted.learner.name] = each.data
+        done = run(apply_specs(servers, prefix, specs, priors))
         _report(done, servers, prefix, wait=wait, timeout=timeout, as_json=as_json)
 
 
@@ -123,8 +142,20 @@ def show(
 def _read(file: Path, *, as_json: bool) -> list[DomainSpec]:
     """The file's specifications; with problems, says them all and ends."""
     specs, problems = check_file(file)
-    if not problems:
-        return specs
+    if problems:
+        _refuse(file, problems, as_json=as_json)
+    return specs
+
+
+def _read_warm_starts(file: Path, specs: list[DomainSpec], *, as_json: bool) -> list[Wanted]:
+    """The priors a file asks for; with problems, says them all and ends."""
+    wanted, problems = read_warm_starts(file, specs)
+    if problems:
+        _refuse(file, problems, as_json=as_json)
+    return wanted
+
+
+def _refuse(file: Path, problems: Sequence[Problem], *, as_json: bool) -> NoReturn:
     if as_json:
         print_json({"file": str(file), "domains": [], "problems": [_fields(problem) for problem in problems]})
     else:

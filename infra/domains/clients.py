@@ -9,6 +9,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from schemas.errors import BrokerUnavailableError
+from schemas.topics import SPECS
 from stream_workers.runtime.clients import stop_consumer
 
 _FETCH_WAIT_MS = 50
@@ -35,7 +36,9 @@ async def consumer(bootstrap: str) -> AsyncIterator[AIOKafkaConsumer]:
 @asynccontextmanager
 async def producer(bootstrap: str) -> AsyncIterator[AIOKafkaProducer]:
     """A producer whose records are on every in-sync replica, once, when acknowledged."""
-    client = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", enable_idempotence=True)
+    client = AIOKafkaProducer(
+        bootstrap_servers=bootstrap, acks="all", enable_idempotence=True, max_request_size=SPECS.max_message_bytes
+    )
     async with _explained(bootstrap):
         try:
             await client.start()

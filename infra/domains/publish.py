@@ -21,6 +21,7 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+import msgspec
 import structlog
 from aiokafka import TopicPartition
 
@@ -35,6 +36,13 @@ from . import clients
 
 #: tenant and domain
 Key = tuple[str, str]
+
+#: By domain and policy: what it begins with.
+Priors = Mapping[Key, Mapping[str, bytes]]
+_NONE: Priors = {}
+
+#: A change must fit a record of `specs` and of `outcomes`, with what Kafka puts around it.
+LARGEST_CHANGE = min(SPECS.max_message_bytes, OUTCOMES.max_message_bytes) - 4096
 
 _READ_TIMEOUT_S = 30.0
 _FETCH_MS = 500
@@ -64,9 +72,15 @@ async def read_specs(bootstrap: str, prefix: str) -> dict[Key, tuple[int, Domain
     return {key: (version, spec) for key, (version, spec) in latest.items() if spec is not None}
 
 
-async def apply_specs(bootstrap: str, prefix: str, specs: Iterable[DomainSpec]) -> list[Published]:
-    """Bring these domains into force, in their order; others stay as they are.  Returns one entry for each."""
-    return await _publish(bootstrap, prefix, {(spec.tenant, spec.domain): spec for spec in specs})
+async def apply_specs(
+    bootstrap: str, prefix: str, specs: Iterable[DomainSpec], priors: Priors = _NONE
+) -> list[Published]:
+    """Bring these domains into force, in their order; others stay as they are.  Returns one entry for each.
+
+    priors: what their policies begin with.  A domain with some gets a new version even if it is the same otherwise.
+    SpecificationError: one's priors are too large.
+    """
+    return await _publish(bootstrap, prefix, {(spec.tenant, spec.domain): spec for spec in specs}, priors)
 
 
 async def remove_domain(bootstrap: str, prefix: str, tenant: str, domain: str) -> Published:
@@ -81,8 +95,13 @@ async def remove_domain(bootstrap: str, prefix: str, tenant: str, domain: str) -
 
 async def read_latest(bootstrap: str, prefix: str) -> dict[Key, tuple[int, DomainSpec | None]]:
     """The latest version of every domain that `specs` knows; None when it was removed."""
+    return {key: (each.version, each.spec) for key, each in (await _read_changes(bootstrap, prefix)).items()}
+
+
+async def _read_changes(bootstrap: str, prefix: str) -> dict[Key, SpecChange]:
+    """The latest change of every domain, with its version."""
     topic = full_name(SPECS, prefix)
-    latest: dict[Key, tuple[int, DomainSpec | None]] = {}
+    latest: dict[Key, SpecChange] = {}
     await _partitions(bootstrap, topic)
     async with clients.consumer(bootstrap) as consumer:
         place = TopicPartition(topic, 0)
@@ -99,17 +118,17 @@ async def read_latest(bootstrap: str, prefix: str) -> dict[Key, tuple[int, Domai
     return latest
 
 
-async def append_specs(bootstrap: str, prefix: str, wanted: Mapping[Key, DomainSpec | None]) -> frozenset[Key]:
-    """Step 1: append to `specs` what differs from the latest there; returns the keys that did."""
+async def append_specs(
+    bootstrap: str, prefix: str, wanted: Mapping[Key, DomainSpec | None], priors: Priors = _NONE
+) -> frozenset[Key]:
+    """Step 1: append to `specs` what differs from the latest there, or has priors; returns the keys that did."""
+    changes = {key: _change(key, 0, spec, priors.get(key, {})) for key, spec in wanted.items()}
     latest = await read_latest(bootstrap, prefix)
-    differing = [key for key, spec in wanted.items() if key not in latest or latest[key][1] != spec]
+    differing = [key for key, spec in wanted.items() if key not in latest or latest[key][1] != spec or priors.get(key)]
     if differing:
         async with clients.producer(bootstrap) as producer:
             topic = full_name(SPECS, prefix)
-            sent = [
-                await producer.send(topic, _change(key, 0, wanted[key]), key=specs_key(*key), partition=0)
-                for key in differing
-            ]
+            sent = [await producer.send(topic, changes[key], key=specs_key(*key), partition=0) for key in differing]
             await asyncio.gather(*sent)
     return frozenset(differing)
 
@@ -118,25 +137,24 @@ async def announce(
     bootstrap: str, prefix: str, wanted: Mapping[Key, DomainSpec | None], changed: frozenset[Key]
 ) -> list[Published]:
     """Step 2: append the latest version of every wanted domain to its tenant's partition of `outcomes`."""
-    latest = await read_latest(bootstrap, prefix)
+    latest = await _read_changes(bootstrap, prefix)
     topic = full_name(OUTCOMES, prefix)
     partitions = await _partitions(bootstrap, topic)
     async with clients.producer(bootstrap) as producer:
         sent = []
         for key in wanted:
-            version, spec = latest[key]
             tenant = key[0]
             place = partition(tenant, partitions)
-            sent.append(await producer.send(topic, _change(key, version, spec), key=tenant.encode(), partition=place))
+            sent.append(await producer.send(topic, wire.encode(latest[key]), key=tenant.encode(), partition=place))
         acknowledged = await asyncio.gather(*sent)
     return [
         Published(
             *key,
-            version=latest[key][0],
+            version=latest[key].version,
             partition=record.partition,
             offset=record.offset,
             changed=key in changed,
-            superseded=latest[key][1] != wanted[key],
+            superseded=latest[key].spec != wanted[key],
         )
         for key, record in zip(wanted, acknowledged, strict=True)
     ]
@@ -151,22 +169,30 @@ def specs_key(tenant: str, domain: str) -> bytes:
     return f"{tenant.replace('/', '%2F')}/{domain}".encode()
 
 
-async def _publish(bootstrap: str, prefix: str, wanted: Mapping[Key, DomainSpec | None]) -> list[Published]:
-    changed = await append_specs(bootstrap, prefix, wanted)
+async def _publish(
+    bootstrap: str, prefix: str, wanted: Mapping[Key, DomainSpec | None], priors: Priors = _NONE
+) -> list[Published]:
+    changed = await append_specs(bootstrap, prefix, wanted, priors)
     return await announce(bootstrap, prefix, wanted, changed)
 
 
-def _change(key: Key, version: int, spec: DomainSpec | None) -> bytes:
-    return wire.encode(SpecChange(version, *key, spec))
+def _change(key: Key, version: int, spec: DomainSpec | None, priors: Mapping[str, bytes]) -> bytes:
+    change = wire.encode(SpecChange(version, *key, spec, dict(priors)))
+    if len(change) > LARGEST_CHANGE:
+        sizes = ", ".join(f"{name} {len(data) / 2**20:.1f} MiB" for name, data in priors.items())
+        raise SpecificationError(
+            f"{key[0]}/{key[1]}: specification and priors of its policies ({sizes or 'none'}) are too large for one "
+            f"record of at most {LARGEST_CHANGE / 2**20:.1f} MiB: give priors to fewer policies at once"
+        )
+    return change
 
 
-def _take(
-    latest: dict[Key, tuple[int, DomainSpec | None]], offset: int, key: bytes | None, value: bytes | None
-) -> None:
+def _take(latest: dict[Key, SpecChange], offset: int, key: bytes | None, value: bytes | None) -> None:
     """Note one record of `specs`."""
     if value is None:  # a tombstone, which Croupier never writes: somebody removed the domain by hand
         tenant, _, domain = (key or b"").decode(errors="replace").partition("/")
-        latest[tenant.replace("%2F", "/"), domain] = (offset, None)
+        tenant = tenant.replace("%2F", "/")
+        latest[tenant, domain] = SpecChange(offset, tenant, domain, None)
         return
     try:
         change: SpecChange = wire.decode("specs", value)
@@ -174,7 +200,7 @@ def _take(
         # Everyone reads this topic from its start: one foreign record must not stop them all.
         _log.warning("a record of specs is passed over", offset=offset, reason=error.reason, detail=error.detail)
         return
-    latest[change.tenant, change.domain] = (offset, change.spec)
+    latest[change.tenant, change.domain] = msgspec.structs.replace(change, version=offset)
 
 
 async def _partitions(bootstrap: str, topic: str) -> int:

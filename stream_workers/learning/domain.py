@@ -6,7 +6,7 @@ batched.  `decide` only reads it.
 
 import itertools
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple, Self
 
 import msgspec
@@ -21,6 +21,9 @@ from stream_workers.bandits.address import address_of
 from stream_workers.bandits.arrays import Arrays
 from stream_workers.bandits.exploration import sample
 from stream_workers.bandits.policy import Batch, Policy, matches
+from stream_workers.bandits.pacer import pace
+from stream_workers.bandits.policy import Batch, Policy
+from stream_workers.bandits.prior import begin, replaces
 from stream_workers.bandits.registry import KINDS, check_params, make
 from stream_workers.bandits.steering import begin, steer
 from stream_workers.bandits.table import Acting
@@ -43,6 +46,11 @@ REDEFINED_WEIGHT: Final = 0.1
 
 #: What a domain takes in memory beside its arrays: objects, rows of tables, and the router's slot (measured).
 OBJECT_BYTES: Final = 3_000
+
+#: By policy: what it begins with (`bandits.prior`).
+Priors = Mapping[str, bytes]
+_NONE: Final[Priors] = {}
+_NOBODY: Final[Mapping[str, str]] = {}
 
 _revisions = itertools.count(1)
 
@@ -89,14 +97,16 @@ class DomainState:
     #: Another number, of no other state, whenever arrays are replaced: what points into them is then stale.
     revision: int
 
-    def __init__(self, spec: DomainSpec, version: int) -> None:
-        """SpecificationError if a policy's parameters or names are wrong."""
+    def __init__(self, spec: DomainSpec, version: int, priors: Priors = _NONE) -> None:
+        """priors: what policies begin with.  SpecificationError: one, or a policy's parameters or names are wrong."""
         _check_policies(spec)
+        begun = _begun(spec, priors)
         self._take(spec, version)
         terms = self._terms
         self._own = Arrays(terms.arrangement)
         self._policies: list[Policy] = [
-            make(each.kind, setting) for each, setting in zip(terms.learners, terms.settings, strict=True)
+            begun.get(each.name) or make(each.kind, setting)
+            for each, setting in zip(terms.learners, terms.settings, strict=True)
         ]
         self._evaluation = Progressive(terms.names, terms.arms, self._own)
         checks.prepare(self._own["checks"])
@@ -144,25 +154,31 @@ class DomainState:
     def _counted(self) -> dict[str, int]:
         return dict(zip(COUNTED, self._own["counts"].tolist(), strict=True))
 
-    def apply_spec(self, spec: DomainSpec, version: int) -> None:
+    def apply_spec(self, spec: DomainSpec, version: int, priors: Priors = _NONE) -> None:
         """Go on under another specification, keeping what was learned wherever it still means something.
 
         Arms are matched by name; policies by name, kind and features (a challenger that becomes champion
         brings what it learned).  Estimates of value go on for policies whose parameters are the same and start over
-        when the reward is redefined, which also leaves the policies REDEFINED_WEIGHT of their evidence.
-        SpecificationError (nothing changed) if a policy's parameters or names are wrong.
+        when the reward is redefined, which also leaves the policies REDEFINED_WEIGHT of their evidence.  priors: what
+        policies begin with that are new, and those that were asked to begin anew (`prior.replaces`).
+        SpecificationError (nothing changed) if a prior or a policy's parameters or names are wrong.
         """
         _check_policies(spec)
         old, checked, before_terms = self.spec, self._terms.checked, self._terms
         redefined = (spec.reward, spec.default_reward) != (old.reward, old.default_reward)
         renumbered = (spec.features, spec.inputs) != (old.features, old.inputs)
         before = {each.name: (each, policy) for each, policy in zip(self._terms.learners, self._policies, strict=True)}
+        going_on = {} if renumbered else {name: each.kind for name, (each, _) in before.items()}
+        begun = _begun(spec, priors, going_on)
         learned = self._own
         self._take(spec, version)
         terms = self._terms
         policies, kept = [], set()
         for each, setting in zip(terms.learners, terms.settings, strict=True):
             known, policy = before.get(each.name, (None, None))
+            if each.name in begun:
+                policies.append(begun[each.name])
+                continue
             if known is None or policy is None or known.kind != each.kind or renumbered:
                 policies.append(make(each.kind, setting))
                 continue
@@ -358,6 +374,26 @@ class DomainState:
         ]
         state._evaluation = Progressive(terms.names, terms.arms, state._own)
         return state
+
+
+def _begun(spec: DomainSpec, priors: Priors, going_on: Mapping[str, str] = _NOBODY) -> dict[str, Policy]:
+    """The policies that begin with a prior, by name.  going_on: kinds of those that have learned, by name."""
+    _, terms = terms_of(spec)
+    unknown = sorted(priors.keys() - set(terms.names))
+    if unknown:
+        raise SpecificationError(
+            f"{spec.tenant}/{spec.domain}: a prior for {unknown[0]!r}, which is none of its policies "
+            f"({', '.join(terms.names)})"
+        )
+    begun = {}
+    for each, setting in zip(terms.learners, terms.settings, strict=True):
+        data = priors.get(each.name)
+        if data is not None and (going_on.get(each.name) != each.kind or replaces(data)):
+            try:
+                begun[each.name] = begin(each.kind, setting, data)
+            except SpecificationError as error:
+                raise SpecificationError(f"{spec.tenant}/{spec.domain}, policy {each.name}: {error}") from None
+    return begun
 
 
 def _check_policies(spec: DomainSpec) -> None:

@@ -176,9 +176,9 @@ class LearnerProcessor:
             self._cache.put(name, None)
             self._state.put(_REMOVED + key_of(name), change.version.to_bytes(8, "big"))
         elif state is None:
-            self._cache.put(name, DomainState(change.spec, change.version))
+            self._cache.put(name, DomainState(change.spec, change.version, change.priors))
         else:
-            state.apply_spec(change.spec, change.version)
+            state.apply_spec(change.spec, change.version, change.priors)
             self._cache.put(name, state)
         self.recent_outcomes.declare(name, change.spec)
         return True
