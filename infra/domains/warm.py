@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, NamedTuple
 import msgspec
 from msgspec import Meta, Struct, inspect
 
+from infra.evaluate.export import read_export
 from infra.reading.log import Log
 from schemas import wire
 from schemas.domains import DomainSpec, Identifier, LearnerSpec, Share
@@ -47,6 +48,7 @@ class WarmStart(Struct, frozen=True):
     domain: Identifier
     policy: Identifier | None = None  # None: the champion
     outcomes: str | None = None  # tenant/domain
+    file: str | None = None  # an export that has them; None: the deployment
     bootstrap: str | None = None  # of another deployment, and its prefix; None: the one that is applied to
     prefix: str | None = None
     scores: Annotated[dict[Identifier, Share], Meta(max_length=64)] = {}
@@ -161,8 +163,11 @@ async def _make(wanted: Wanted, bootstrap: str, prefix: str) -> Made:
         data, words = _of_scores(wanted)
     else:
         tenant, _, domain = start.outcomes.partition("/")
-        async with Log.open(start.bootstrap or bootstrap, prefix if start.prefix is None else start.prefix) as log:
-            events = [event async for event in _events(log, tenant, domain)]
+        if start.file is not None:
+            events = [each for each in read_export(FilePath(start.file)) if _name(each) == (tenant, domain)]
+        else:
+            async with Log.open(start.bootstrap or bootstrap, prefix if start.prefix is None else start.prefix) as log:
+                events = [event async for event in _events(log, tenant, domain)]
         data, words = learned_from(wanted, events)
     terms = _terms(spec)
     place = [each.name for each in terms.learners].index(wanted.learner.name)
@@ -250,5 +255,10 @@ async def _events(log: Log, tenant: str, domain: str) -> AsyncIterator[SpecChang
                 event: SpecChange | Outcome = wire.decode(OUTCOMES.name, record.value)
             except CroupierError:
                 continue  # it went to the dead letters
-            if (event.domain if isinstance(event, SpecChange) else event.decision.domain) == domain:
+            if _name(event) == (tenant, domain):
                 yield event
+
+
+def _name(event: SpecChange | Outcome) -> Key:
+    of = event if isinstance(event, SpecChange) else event.decision
+    return of.tenant, of.domain

@@ -10,6 +10,7 @@ import pytest
 from infra.domains.file import parse
 from infra.domains.publish import LARGEST_CHANGE, apply_specs
 from infra.domains.warm import Wanted, WarmStart, learned_from, read_warm_starts
+from infra.verify.record import LogRecord
 from schemas import wire
 from schemas.domains import Arm, Component, DomainSpec, LearnerSpec
 from schemas.errors import SpecificationError
@@ -19,7 +20,7 @@ from stream_workers.learning.terms import terms_of
 
 from .broken import GOOD
 from .log import records
-from .test_commands import options, run  # noqa: F401 - a fixture
+from .test_commands import no_deployment, options, run  # noqa: F401 - fixtures
 
 SPECS = parse(GOOD, "good.toml")[0]
 WARM = """\
@@ -63,7 +64,7 @@ def test_a_good_file_is_read(tmp_path):
         ('policy = "even"', 'policy = "evn"', 10, 'Did you mean "even"?'),
         ("quiz = 0.6", "quizz = 0.6", 11, 'Did you mean "quiz"?'),
         ("quiz = 0.6", "quiz = 1.6", 11, "from 0 to 1"),
-        ("3 = 1.0", "8 = 1.0", 14, "from 0 to 7"),
+        ("3 = 1.0", "10 = 1.0", 14, "from 0 to 9"),
         ("observations = 200", "observations = 0", 5, "from 1 to"),
         ("observations = 200", "scores = { small = 0.5 }", 1, "both outcomes and scores"),
         ('outcomes = "globex/model_routing"', "", 1, "neither outcomes nor scores"),
@@ -139,9 +140,8 @@ def test_apply_with_a_warm_start(options, tmp_path):  # noqa: F811
     run("apply", tmp_path / "old.toml", "--no-wait", *options)
     asyncio_send(options, [event for event in logged(50) if isinstance(event, Outcome)])
     result = run("apply", tmp_path / "new.toml", "--warm-start", tmp_path / "warm.toml", "--no-wait", *options)
-    assert "new/routing: learned begins with 50 outcomes of old/routing, counted as 50" in " ".join(
-        result.stdout.split()
-    )
+    said = " ".join(result.stdout.split())
+    assert "new/routing: learned begins with 50 outcomes of old/routing, counted as 50" in said
     changes = asked(options, "specs")
     assert [(each.tenant, sorted(each.priors)) for each in changes] == [("old", []), ("new", ["learned"])]
     again = json.loads(run("apply", tmp_path / "new.toml", "--no-wait", "--json", *options).stdout)
@@ -151,6 +151,26 @@ def test_apply_with_a_warm_start(options, tmp_path):  # noqa: F811
     (tmp_path / "warm.toml").write_text('[[prior]]\ntenant = "new"\ndomain = "routing"\noutcomes = "no/body"\n')
     failed = run("apply", tmp_path / "new.toml", "--warm-start", tmp_path / "warm.toml", *options, code=1)
     assert "no domain no/body" in failed.stderr
+
+
+@pytest.mark.kafka
+def test_an_export_is_learned(options, tmp_path):  # noqa: F811
+    """What `croupier tail outcomes --json` printed of another deployment makes the same prior as its topic."""
+    from infra.readable.plain import plain_record
+
+    (tmp_path / "new.toml").write_text(toml(TARGET))
+    lines = [
+        json.dumps(plain_record("outcomes", LogRecord(offset, 5, b"old", wire.encode(event))), default=str)
+        for offset, event in enumerate(logged(50))
+    ]
+    (tmp_path / "export.jsonl").write_text("\n".join(lines))
+    (tmp_path / "warm.toml").write_text(
+        '[[prior]]\ntenant = "new"\ndomain = "routing"\noutcomes = "old/routing"\nfile = "export.jsonl"\n'
+    )
+    run("apply", tmp_path / "new.toml", "--warm-start", tmp_path / "warm.toml", "--no-wait", *options)
+    wanted = Wanted(WarmStart("new", "routing", None, "old/routing"), TARGET, TARGET.champion)
+    (change,) = asked(options, "specs")
+    assert change.priors == {"learned": learned_from(wanted, list(logged(50)))[0]}
 
 
 @pytest.mark.kafka

@@ -1,4 +1,4 @@
-"""Priors come through the log: applied when a policy is new or was asked to begin anew, and the same in every replay."""
+"""Priors come through the log: for a policy that is new or was asked to begin anew, and the same in every replay."""
 
 import msgspec
 import numpy as np
@@ -65,8 +65,7 @@ def test_a_new_domain_begins_with_its_prior():
 
 
 def test_a_policy_that_has_learned_keeps_that_unless_asked():
-    """A prior for a policy that goes on changes nothing; one that replaces begins anew; a new challenger begins with its
-    own."""
+    """A prior for a policy that goes on changes nothing; one that replaces begins anew; a new one has its own."""
     outcomes = [outcome(ordinal) for ordinal in range(30)]
     more = (LearnerSpec("other", "linucb"),)
     expected, _ = run(change(0), *outcomes, change(1, challengers=more))
