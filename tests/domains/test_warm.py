@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -10,7 +11,6 @@ import pytest
 from infra.domains.file import parse
 from infra.domains.publish import LARGEST_CHANGE, apply_specs
 from infra.domains.warm import Wanted, WarmStart, learned_from, read_warm_starts
-from infra.verify.record import LogRecord
 from schemas import wire
 from schemas.domains import Arm, Component, DomainSpec, LearnerSpec
 from schemas.errors import SpecificationError
@@ -160,7 +160,7 @@ def test_an_export_is_learned(options, tmp_path):  # noqa: F811
 
     (tmp_path / "new.toml").write_text(toml(TARGET))
     lines = [
-        json.dumps(plain_record("outcomes", LogRecord(offset, 5, b"old", wire.encode(event))), default=str)
+        json.dumps(plain_record("outcomes", Fetched(0, offset, 5, b"old", wire.encode(event))), default=str)
         for offset, event in enumerate(logged(50))
     ]
     (tmp_path / "export.jsonl").write_text("\n".join(lines))
@@ -186,6 +186,16 @@ async def test_priors_that_do_not_fit_a_record_change_nothing(kafka, deployment_
     assert await records(bootstrap, f"{prefix}specs") == [[]]
     (done,) = await apply_specs(bootstrap, prefix, [TARGET], {("new", "routing"): {"learned": bytes(3 * 2**20)}})
     assert done.changed
+
+
+class Fetched(NamedTuple):
+    """A record as a client has it."""
+
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes
+    value: bytes
 
 
 def toml(spec):
