@@ -21,9 +21,8 @@ from stream_workers.bandits.address import address_of
 from stream_workers.bandits.arrays import Arrays
 from stream_workers.bandits.exploration import sample
 from stream_workers.bandits.policy import Batch, Policy, matches
-from stream_workers.bandits.pacer import pace
-from stream_workers.bandits.policy import Batch, Policy
-from stream_workers.bandits.prior import begin, replaces
+from stream_workers.bandits.prior import begin as begin_with
+from stream_workers.bandits.prior import replaces
 from stream_workers.bandits.registry import KINDS, check_params, make
 from stream_workers.bandits.steering import begin, steer
 from stream_workers.bandits.table import Acting
@@ -390,7 +389,7 @@ def _begun(spec: DomainSpec, priors: Priors, going_on: Mapping[str, str] = _NOBO
         data = priors.get(each.name)
         if data is not None and (going_on.get(each.name) != each.kind or replaces(data)):
             try:
-                begun[each.name] = begin(each.kind, setting, data)
+                begun[each.name] = begin_with(each.kind, setting, data)
             except SpecificationError as error:
                 raise SpecificationError(f"{spec.tenant}/{spec.domain}, policy {each.name}: {error}") from None
     return begun
