@@ -36,6 +36,12 @@ PROGRAMS: Final = (
         share=3.0,  # so fast that with fewer most would be in its queue before the clock starts
     ),
     Program(
+        "confluent_poll",
+        "benchmarks.loops.confluent_poll",
+        "confluent-kafka as documented: poll, produce with a callback",
+        share=0.3,
+    ),
+    Program(
         "croupier_router",
         _CROUPIER,
         "contexts to decisions: learner and router",
@@ -92,4 +98,6 @@ RATIOS: Final[dict[str, tuple[str, str, float | None]]] = {
     "router_over_faust": ("croupier_router", "faust_stock", 40.0),
     "router_over_confluent": ("croupier_router", "confluent_copy", 1.0),
     "pipeline_over_confluent": ("croupier_pipeline", "confluent_copy", 0.4),
+    "router_over_confluent_poll": ("croupier_router", "confluent_poll", None),
+    "pipeline_over_confluent_poll": ("croupier_pipeline", "confluent_poll", None),
 }

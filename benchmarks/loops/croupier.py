@@ -26,7 +26,12 @@ async def work(job: Job, told: argparse.Namespace) -> None:
     runtime = RuntimeSettings(job.bootstrap, GROUP, job.state_dir, prefix=job.prefix)
     if told.checkpoint_seconds is not None:
         runtime = dataclasses.replace(runtime, checkpoint_seconds=told.checkpoint_seconds)
-    stages = [stage for stage in worker_stages(early_ms=told.early_ms) if stage.name in told.stages.split(",")]
+    names = told.stages.split(",")
+    stages = [
+        dataclasses.replace(stage, waits_for=tuple(each for each in stage.waits_for if each in names))
+        for stage in worker_stages(early_ms=told.early_ms)
+        if stage.name in names
+    ]
     await Worker(stages, WorkerSettings(runtime, announce_dir=announced(job.state_dir))).run()
 
 
