@@ -1,4 +1,4 @@
-"""Confluent-kafka as its documentation teaches it: poll a message, produce it with a delivery callback, poll, commit."""
+"""Confluent-kafka as its documentation teaches it: poll a message, produce it with a delivery callback, commit."""
 
 import time
 
