@@ -34,7 +34,7 @@ from numpy.typing import NDArray
 from . import feature_map
 from .arrays import Arrangement, Arrays
 from .feature_map import PRESETS
-from .linear import MODEL
+from .linear import MAP, WIDTH
 from .offset_tree_kernels import distribute, learn
 from .offset_tree_shape import Shape, balanced, rearranged, to_shape
 from .packing import Packing
@@ -47,9 +47,11 @@ from .ridge import WIND_UP, panel_forget, reset_panels
 Array = NDArray[np.float64]
 
 PARAMETERS: Final = (
-    *MODEL,
+    MAP,
+    WIDTH,
+    Parameter("ridge", float, 2.0, "shrinkage of the nodes' models", 1e-6, 1e6),
     Parameter("offset", str, "learned", "what a reward is compared with", choices=("learned", "half")),
-    Parameter("gamma", float, 100.0, "sharpness: gamma * sqrt(outcomes); lower explores more", 0.0, 1e6),
+    Parameter("gamma", float, 200.0, "sharpness: gamma * sqrt(outcomes); lower explores more", 0.0, 1e6),
     Parameter("clip", float, 2.0, "largest importance weight learned with", 1.0, 1e6),
 )
 
