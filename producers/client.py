@@ -77,6 +77,7 @@ class CroupierClient:
         eligible: Sequence[str] | None = None,
         unit: str | None = None,
         after: Decision | str | None = None,
+        missing: bool = False,
         timeout: float = 10.0,
     ) -> Decision:
         """Ask for a decision and wait for it.
@@ -84,7 +85,8 @@ class CroupierClient:
         features: as many finite numbers as the domain declares.  id: becomes the decision's; unique within the tenant
         (default: a random one).  eligible: narrows the domain's arms.  unit: who it is about, as a pseudonym that says
         nothing of them (a keyed hash); requests about one are counted as one when values are estimated.  after: the
-        tenant's decision, of another domain, that this request follows from, or its id.  timeout: seconds.
+        tenant's decision, of another domain, that this request follows from, or its id.  missing: take a feature that is
+        NaN or None for one that is not known; the domain must say missing = "mean".  timeout: seconds.
         TimeoutError: no decision came; the request may still be decided, and asking again with the same id can not
         decide it twice.
         ValueError: the request is not valid, nothing was sent.
@@ -93,7 +95,7 @@ class CroupierClient:
             str(uuid4()) if id is None else id,
             tenant,
             domain,
-            pack(features),
+            pack(features, missing=missing),
             None if eligible is None else tuple(eligible),
             unit,
             after.id if isinstance(after, Decision) else after,
@@ -169,15 +171,16 @@ class CroupierClient:
                 future.set_exception(error)
 
 
-def pack(features: Sequence[float] | NDArray[np.floating[Any]]) -> bytes:
-    """Features as they travel: little-endian float32.  ValueError: not one row of finite numbers."""
+def pack(features: Sequence[float] | NDArray[np.floating[Any]], *, missing: bool = False) -> bytes:
+    """Features as they travel: little-endian float32.  ValueError: not one row of finite numbers (or NaN if missing)."""
     values = np.asarray(features, dtype=np.float64)
     if values.ndim != 1:
         raise ValueError(f"features have the shape {values.shape}; one row of numbers is expected")
     with np.errstate(over="ignore"):
         packed = values.astype("<f4")
-    if not np.isfinite(packed).all():
-        where = int(np.flatnonzero(~np.isfinite(packed))[0])
+    wrong = np.isinf(packed) if missing else ~np.isfinite(packed)
+    if wrong.any():
+        where = int(np.flatnonzero(wrong)[0])
         raise ValueError(f"feature {where} is {values[where]}; a finite number (as float32) is expected")
     return packed.tobytes()
 

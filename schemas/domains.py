@@ -108,6 +108,7 @@ class DomainSpec(Struct, frozen=True):
     baseline: Identifier | None = None  # the arm the champion is compared with; None: the one of the highest price
     inputs: Annotated[tuple[Input, ...], Meta(max_length=32)] = ()
     quality: Quality | None = None
+    missing: Literal["refuse", "mean"] = "refuse"  # a NaN among a request's features: a dead letter; the feature's mean
 
     @property
     def width(self) -> int:

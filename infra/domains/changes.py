@@ -15,6 +15,7 @@ _PLAIN: Final = {
     "exploration_minimum": "exploration minimum",
     "forgetting": "forgetting",
     "content_features": "content features",
+    "missing": "missing features",
 }
 
 

@@ -48,6 +48,7 @@ def details(version: int, spec: DomainSpec) -> RenderableType:
     fields = Table(box=None, show_header=False)
     for name, value in (
         ("features", str(spec.features)),
+        ("missing features", "refused" if spec.missing == "refuse" else "taken to be the mean"),
         ("horizon", format_duration(spec.horizon_ms)),
         ("ends early", f"when {spec.ends} components were observed"),
         ("default reward", f"{spec.default_reward:g}"),

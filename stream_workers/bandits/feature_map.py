@@ -2,10 +2,10 @@
 
 phi = [1, 2 z / sqrt(w), 2 sqrt(2 / D) cos(omega' z + b)]
 
-z are the features standardised online and clipped at 4, w = min(d, width) their number.  More features than `width` are
+z are the features standardised online and clipped at 4 (0 for one that is missing), w = min(d, width) their number.  More features than `width` are
 folded: feature j is added with a sign to slot h(j) (feature hashing, Weinberger et al. 2009), because an inverse per
-arm grows with the square of the length.  The mean and deviation freeze after 500 events, so that what was learned about
-a coordinate keeps its meaning.
+arm grows with the square of the length.  The mean and deviation freeze when the feature was seen 500 times, so that
+what was learned about a coordinate keeps its meaning.
 
 The D random Fourier features (Rahimi, Recht 2007) let a linear model follow what is not linear.  Each omega has three
 entries that are not 0 (two, one, where there are fewer features), normal with deviation 1 / (.7 sqrt 3): sparse ones
@@ -38,14 +38,17 @@ PRESETS: Final = {"small": 0, "standard": 128, "large": 512}
 
 
 @kernel()
-def observe(x: NDArray[np.float32], mean: Array, m2: Array, scale: Array, counts: Integers) -> None:
-    """Welford's update of mean and m2 by the row x while counts[0] < FREEZE_AFTER; scale is 1 / deviation."""
-    if counts[0] >= FREEZE_AFTER:
-        return
-    counts[0] += 1
-    n = counts[0]
+def observe(x: NDArray[np.float32], mean: Array, m2: Array, scale: Array, seen: Integers) -> None:
+    """Welford's update of mean and m2 by the row x; scale is 1 / deviation.  seen: (d,).
+
+    Each feature freezes when it has been seen FREEZE_AFTER times; NaN, a missing one, is not seen.
+    """
     for j in range(x.shape[0]):
         value = np.float64(x[j])
+        if seen[j] >= FREEZE_AFTER or value != value:  # noqa: PLR0124 - NaN
+            continue
+        seen[j] += 1
+        n = seen[j]
         delta = value - mean[j]
         mean[j] += delta / n
         m2[j] += delta * (value - mean[j])
@@ -69,13 +72,16 @@ def expand(
     z: Array,
     phi: Array,
 ) -> None:
-    """Write z (d,) and phi (m,) of the row x (at least d numbers).  raw: 1 + w; picks, weights: (D * TOUCHED,)."""
+    """Write z (d,) and phi (m,) of the row x (at least d numbers).  raw: 1 + w; picks, weights: (D * TOUCHED,).
+
+    NaN is a missing feature: it is taken to be the mean, z = 0.
+    """
     d = mean.shape[0]
     plain = d == raw - 1  # every feature has a slot of its own
     phi[0] = 1.0
     for j in range(d):
         standard = (np.float64(x[j]) - mean[j]) * scale[j]
-        z[j] = min(max(standard, -CLIP), CLIP)
+        z[j] = min(max(standard, -CLIP), CLIP) if standard == standard else 0.0  # noqa: PLR0124 - NaN
     if plain:
         for j in range(d):
             phi[1 + j] = factor * z[j]

@@ -51,7 +51,7 @@ class Model:
                 "age": (whole, (K,)),
                 "covariance": (real, (K, b, b)),
                 "m2": (real, (d,)),
-                "seen": (whole, (1,)),
+                "seen": (whole, (d,)),
                 "waiting": (real, (K if fourier else 0, m)),
                 "panels": (real, (K, cells)),
                 "shared": (real, (C, cells) if fourier else (C, m, m)),

@@ -90,7 +90,7 @@ class _Model:
                 "theta": (real, (N, m)),
                 "base": (real, (K, wide)),
                 "m2": (real, (d,)),
-                "seen": (whole, (1,)),
+                "seen": (whole, (d,)),
                 "age": (whole, (N,)),
                 "base_age": (whole, (K,)),
                 "turns": (whole, (N + K,)),  # whose turn it is to get back what the prior lost: nodes, then arms

@@ -24,7 +24,7 @@ class Setting:
 class Batch(NamedTuple):
     """Outcomes in log order, over the domain's K arms of now."""
 
-    features: NDArray[np.float32]  # (n, d)
+    features: NDArray[np.float32]  # (n, d); NaN: missing
     eligible: NDArray[np.bool_]  # (n, K) the arms the decision chose from
     chosen: NDArray[np.int64]  # (n,) index of the arm that acted; eligible
     propensity: NDArray[np.float64]  # (n,) the logged probability of that arm

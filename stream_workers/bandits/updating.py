@@ -70,7 +70,7 @@ def learn(
     D, corrected = policy[layout.FOURIER], policy[layout.CORRECTED] == 1
     waving = D > 0
     mean, scale = vector(policy[layout.MEAN], d), vector(policy[layout.SCALE], d)
-    m2, seen = vector(policy[layout.M2], d), integers(policy[layout.SEEN], 1)
+    m2, seen = vector(policy[layout.M2], d), integers(policy[layout.SEEN], d)
     slots, signs = integers(policy[layout.SLOTS], d), vector(policy[layout.SIGNS], d)
     picks, waves = integers(policy[layout.PICKS], TOUCHED * D), vector(policy[layout.WEIGHTS], TOUCHED * D)
     phases = vector(policy[layout.PHASES], D)

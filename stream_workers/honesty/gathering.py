@@ -57,13 +57,15 @@ def add_features(head: Array, features: Array, x: NDArray[np.float32]) -> None:
     if head[at.PHASE] == at.FINDING_SCALE:
         part = 1.0 / head[at.SEEN]
         for j in range(x.shape[0]):
+            if x[j] != x[j]:  # noqa: PLR0124 - NaN: missing, as if it were at the mean
+                continue
             delta = np.float64(x[j]) - features[at.CENTRE, j]
             features[at.CENTRE, j] += delta * part
             features[at.SCALE, j] += delta * (np.float64(x[j]) - features[at.CENTRE, j])
         return
     for j in range(x.shape[0]):
         z = (np.float64(x[j]) - features[at.CENTRE, j]) * features[at.SCALE, j]
-        z = min(max(z, -Z_CLIP), Z_CLIP)
+        z = min(max(z, -Z_CLIP), Z_CLIP) if z == z else 0.0  # noqa: PLR0124 - NaN: missing
         features[at.Z, j] += z
         features[at.ZZ, j] += z * z
 

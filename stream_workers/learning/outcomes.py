@@ -55,6 +55,8 @@ def check(outcome: Outcome, spec: DomainSpec) -> None:
             f"{spec.width} float32, {4 * spec.width} bytes",
         )
     features = np.frombuffer(decision.features, "<f4").astype(np.float64)  # squares of float32 cannot overflow there
+    if spec.missing == "mean":
+        features = features[~np.isnan(features)]
     if not math.isfinite(features.dot(features)):
         raise BadRecordError(Reason.FEATURES_NOT_FINITE, f"decision {decision.id!r} has features that are not finite")
     K = len(decision.arms)

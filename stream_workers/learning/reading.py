@@ -27,7 +27,7 @@ from ..columnar.messagepack import (
 )
 from ..columnar.rows import FetchedRecords
 from ..evaluation.groups import group_of
-from ..routing.routes import find
+from ..routing.routes import MISSING, find
 from . import layout
 
 Places = NDArray[np.int64]
@@ -296,8 +296,9 @@ def read_outcomes(
         copy_bytes(numbers, 0, data, x_at, x_size)
         length = 0.0
         for j in range(d):
-            length += np.float64(numbers[j]) * np.float64(numbers[j])
             features[found, j] = numbers[j]
+            if numbers[j] == numbers[j] or name_places[which, MISSING] == 0:  # noqa: PLR0124 - NaN: missing
+                length += np.float64(numbers[j]) * np.float64(numbers[j])
         if not np.isfinite(length):
             continue
         cost, after = _read_observations(

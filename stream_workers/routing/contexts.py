@@ -17,7 +17,7 @@ from ..bandits.randomness import draw_of
 from ..columnar.memory import Bytes, copy_bytes, equal
 from ..columnar.messagepack import NIL, is_ascii, read_array, read_bytes, read_optional_text, read_text
 from ..columnar.rows import FetchedRecords
-from .routes import Lookup, find
+from .routes import MISSING, Lookup, find
 
 Places = NDArray[np.int64]
 
@@ -31,6 +31,7 @@ _LEAST: Final = 5
 _MOST: Final = 1 + len(Context.__struct_fields__)
 assert _MOST == 8
 _EXPONENT: Final = np.uint32(0x7F800000)
+_MANTISSA: Final = np.uint32(0x007FFFFF)  # of a number with all of the exponent's bits: 0 if it is infinite, not NaN
 
 
 @kernel(
@@ -112,9 +113,10 @@ def read_contexts(
         if key_size[i] != tenant_size or not equal(data, key_at[i], data, tenant_at, tenant_size):
             continue
         copy_bytes(features, 4 * found * features.shape[1], data, features_at, features_size)
-        infinite = False
+        infinite, refusing = False, places[which, MISSING] == 0
         for j in range(width):
-            infinite |= (bits[found, j] & _EXPONENT) == _EXPONENT
+            special = (bits[found, j] & _EXPONENT) == _EXPONENT
+            infinite |= special and (refusing or (bits[found, j] & _MANTISSA) == 0)
         if infinite:
             continue
         draws[found] = draw_of(seeds[which], data, id_begin, id_begin + id_length)

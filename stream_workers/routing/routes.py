@@ -25,7 +25,7 @@ _MULTIPLIER: Final = np.uint64(0x9E3779B97F4A7C15)
 _FREE, _LEFT = -1, -2  # in the hash table: never used; used and given up
 
 #: Columns of Lookup.places and Templates.places.
-NAME_AT, TENANT_SIZE, DOMAIN_SIZE = 0, 1, 2
+NAME_AT, TENANT_SIZE, DOMAIN_SIZE, MISSING = 0, 1, 2, 3
 HEAD_AT, HEAD_SIZE, MIDDLE_SIZE, TAIL_SIZE = 0, 1, 2, 3
 
 
@@ -136,7 +136,7 @@ class Lookup:
         self._slots = np.full(16, _FREE, np.int64)
         self._occupied = 0  # of the table: in use, or given up
         self._names = _Pile()
-        self._places = np.zeros((8, 3), np.int64)
+        self._places = np.zeros((8, 4), np.int64)  # MISSING: whether a feature may be
         self._seeds = np.zeros(8, np.uint64)
         self._widths = np.zeros(8, np.int64)
 
@@ -144,13 +144,13 @@ class Lookup:
         """For `contexts.read_contexts`: hashes, slots, names, places, seeds, widths."""
         return self._hashes, self._slots, self._names.data, self._places, self._seeds, self._widths
 
-    def put(self, slot: int, tenant: bytes, domain: bytes, width: int) -> None:
-        """Let a domain be found under a slot that is free.  width: features."""
+    def put(self, slot: int, tenant: bytes, domain: bytes, width: int, *, missing: bool) -> None:
+        """Let a domain be found under a slot that is free.  width: features; missing: whether they may be."""
         if slot >= len(self._places):
             self._places, self._seeds, self._widths = (
                 grown(each, slot + 1) for each in (self._places, self._seeds, self._widths)
             )
-        self._places[slot] = (self._names.add(tenant + domain), len(tenant), len(domain))
+        self._places[slot] = (self._names.add(tenant + domain), len(tenant), len(domain), missing)
         self._widths[slot] = width
         self.widest = max(self.widest, width)
         if 2 * (self._occupied + 1) > len(self._slots):
@@ -160,7 +160,7 @@ class Lookup:
     def drop(self, slot: int) -> None:
         """A domain is not to be found any more."""
         _remove(slot, self._hashes, self._slots, self._names.data, self._places)
-        self._names.waste += int(self._places[slot, 1:].sum())
+        self._names.waste += int(self._places[slot, TENANT_SIZE : DOMAIN_SIZE + 1].sum())
 
     def _enter(self, slots: Places) -> None:
         self._occupied += _insert(slots, self._hashes, self._slots, self._names.data, self._places, self._seeds)
@@ -176,7 +176,7 @@ class Lookup:
         if 2 * self._names.waste > self._names.used:
             old, self._names = self._names, _Pile()
             for slot in kept.tolist():
-                at, tenant, domain = self._places[slot].tolist()
+                at, tenant, domain, _ = self._places[slot].tolist()
                 self._places[slot, NAME_AT] = self._names.add(old.data[at : at + tenant + domain].tobytes())
         self._enter(kept)
 

@@ -163,19 +163,19 @@ class SingleContexts:
     ) -> None:
         features = np.frombuffer(b"".join([context.features for _, context in group]), dtype="<f4")
         features = features.reshape(len(group), -1) if route.row_bytes else features.reshape(len(group), 0)
-        if not np.isfinite(features).all():
-            finite = np.isfinite(features).all(axis=1)
+        spec = route.state.spec
+        usable = np.isfinite(features) if spec.missing == "refuse" else ~np.isinf(features)
+        if not usable.all():
+            finite = usable.all(axis=1)
+            what = "NaN or infinite" if spec.missing == "refuse" else "infinite"
             for (record, _), fine in zip(group, finite, strict=True):
                 if not fine:
-                    self._dead(
-                        topic, record, BadRecordError(Reason.FEATURES_NOT_FINITE, "a feature is NaN or infinite")
-                    )
+                    self._dead(topic, record, BadRecordError(Reason.FEATURES_NOT_FINITE, f"a feature is {what}"))
             group = [pair for pair, fine in zip(group, finite, strict=True) if fine]
             if not group:
                 return
             features = np.ascontiguousarray(features[finite])
             mask = None if mask is None else mask[finite]
-        spec = route.state.spec
         if spec.inputs:
             group = [
                 (record, msgspec.structs.replace(context, features=self.inputs.append(spec, context)))

@@ -14,7 +14,7 @@ class FeatureMap:
 
     def __init__(self, features, width, fourier=0):
         self.mean, self.m2, self.scale = np.zeros(features), np.zeros(features), np.zeros(features)
-        self.counts = np.zeros(1, np.int64)
+        self.counts = np.zeros(features, np.int64)
         self.slots, self.signs = feature_map.fold(features, width)
         self.factor = feature_map.factor_of(features, width)
         self.waves = waves(features, fourier)
@@ -53,7 +53,26 @@ def test_freezes():
     for x in 100 + rng.standard_normal((50, 2)).astype(np.float32):
         observe(x, f.mean, f.m2, f.scale, f.counts)
     assert all((a == b).all() for a, b in zip(before, (f.mean, f.m2, f.scale), strict=True))
-    assert f.counts[0] == FREEZE_AFTER
+    assert (f.counts == FREEZE_AFTER).all()
+
+
+@pytest.mark.parametrize("jit", [True, False])
+def test_missing(jit):
+    """NaN is z = 0, whatever there is beside it; the others' mean and deviation are those of the rows that have them,
+    and each feature freezes by its own count."""
+    rng = np.random.default_rng(0)
+    X = rng.normal([5.0, -1.0], [2.0, 0.1], (3 * FREEZE_AFTER, 2)).astype(np.float32)
+    X[rng.random(len(X)) < 0.5, 0] = np.nan
+    f = FeatureMap(2, 8, 16)
+    for x in X:
+        (observe if jit else observe.py_func)(x, f.mean, f.m2, f.scale, f.counts)
+    there = X[~np.isnan(X[:, 0]), 0][:FREEZE_AFTER].astype(np.float64)
+    assert f.counts.tolist() == [FREEZE_AFTER, FREEZE_AFTER]
+    assert f.mean == pytest.approx([there.mean(), X[:FREEZE_AFTER, 1].astype(np.float64).mean()])
+    assert 1 / f.scale[0] == pytest.approx(there.std())
+    run = expand if jit else expand.py_func
+    same = phi_of(f, np.array([f.mean[0], -1.2], np.float32), run)
+    assert phi_of(f, np.array([np.nan, -1.2], np.float32), run) == pytest.approx(same, abs=1e-6)
 
 
 def test_nothing_seen():

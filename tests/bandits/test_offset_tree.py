@@ -135,7 +135,7 @@ def test_naive(interpreted, offset, K, map_, monkeypatch):
     tree = OffsetTree(setting(K, d, offset=offset, map=map_, gamma=3.0, ridge=0.7))
     # A map that is already frozen, so that the naive learner sees the same phi.
     own, model = tree._arrays, tree._model
-    own["mean"][:], own["scale"][:], own["seen"][0] = 0.1, 0.9, FREEZE_AFTER
+    own["mean"][:], own["scale"][:], own["seen"][:] = 0.1, 0.9, FREEZE_AFTER
     phis, z = np.zeros((n, model.m)), np.empty(d)
     for row, phi in zip(batch.features, phis, strict=True):
         waves = model.waves

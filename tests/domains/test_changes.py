@@ -62,6 +62,7 @@ def test_differences_are_found_exactly_when_there_are_any(one, other):
         (changed(exploration_minimum=0.1), "exploration minimum from 0.05 to 0.1"),
         (changed(forgetting=1.0), "forgetting from 0.999 to 1"),
         (changed(content_features=True), "content features from off to on"),
+        (changed(missing="mean"), "missing features from refuse to mean"),
         (changed(baseline="small"), "baseline from the highest price to small"),
         (changed(inputs=(Input("chat", "choice", ("a", "b")),)), "input choice of chat (a, b) added"),
         (changed(inputs=(Input("chat", "observation", name="x"),)), "input observation x of chat added"),

@@ -55,6 +55,7 @@ def spec_of(rng, tenant):
         budget=Budget(0.4) if rng.random() < 0.5 else None,
         inputs=(Input("routing", "recent_reward"),) if rng.random() < 0.4 else (),
         quality=Quality(0.9) if rng.random() < 0.4 else None,
+        missing=("refuse", "mean")[rng.integers(2)],
     )
 
 
@@ -89,6 +90,8 @@ def outcome_of(rng, spec, ordinal):
         decision = replace(decision, features=np.full(spec.width, np.inf, "<f4").tobytes())
     elif odd < 0.10:
         decision = replace(decision, domain="unknown")
+    elif odd < 0.11 and spec.width:
+        decision = replace(decision, features=np.full(spec.width, np.nan, "<f4").tobytes())
     elif odd < 0.12:
         observations["quality"] = 1  # an integer is a number, too
     elif odd < 0.13:

@@ -88,6 +88,8 @@ async def test_bad_requests_are_refused_before_they_are_sent(deployment):
             with pytest.raises(ValueError, match=match):
                 await croupier.decide(tenant, "model_routing", [1.0], id=id_)
         decision = await croupier.decide("north", "model_routing", [1.0])
+        with pytest.raises(ValueError, match="finite"):
+            await croupier.decide("north", "model_routing", [float("inf"), None], missing=True)
         for observations in ({}, {"cost": -1.0}, {"success": 2.0}, {"quality": float("inf")}):
             with pytest.raises(ValueError, match="not sent to rewards"):
                 await croupier.reward(decision, observations)

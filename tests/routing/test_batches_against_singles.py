@@ -24,6 +24,7 @@ def spec(index, version):
     return DomainSpec(
         f"guild-{index // 2}", f"domain-{index % 2}", 5 * index, arms, {"quality": Component(required=index % 2 == 0)},
         LearnerSpec(f"a-{kind}", kind, {"arm": "arm-0"} if kind == "fixed" else {}), horizon_ms=300 * 10**index,
+        missing=("refuse", "mean")[index // 2 % 2],
     )  # fmt: skip
 
 
@@ -114,6 +115,27 @@ def test_batches_are_decided_as_singles_are(logs, cached):
     assert len(together.emitted) + len(together.kept) == sum(
         (1 + number % 2) * len(log) for number, log in enumerate(logs)
     )
+
+
+def test_missing_features_are_read_in_batches():
+    """NaN is decided with its batch where the domain says so, an infinite feature nowhere, and neither where not."""
+    learner = LearnerProcessor(0, MemoryState(), lambda *_: None, lambda *_: None)
+    learner.apply("outcomes", changes(0))
+    out = Out()
+    router = RouterProcessor(0, out.emit, out.dead, learner)
+    alone = []
+    router._single.apply = lambda topic, records: alone.extend(records)
+    asked = []
+    for index in (1, 3):  # refuse, mean
+        for i, odd in enumerate((0.5, np.nan, np.inf)):
+            features = np.full(5 * index, 0.5, "<f4")
+            features[2] = odd
+            asked.append(Context(f"c{index}{i}", f"guild-{index // 2}", "domain-1", features.tobytes(), None))
+    records = [FetchedRecord(i, 5, each.tenant.encode(), wire.encode(each)) for i, each in enumerate(asked)]
+    router.apply("contexts", records)
+    decided = [wire.decode("decisions", value).id for _, _, value in out.emitted]
+    assert sorted(decided) == ["c10", "c30", "c31"]
+    assert sorted(wire.decode("contexts", each.value).id for each in alone) == ["c11", "c12", "c32"]
 
 
 def test_units_are_read_in_batches():
