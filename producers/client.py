@@ -85,8 +85,8 @@ class CroupierClient:
         features: as many finite numbers as the domain declares.  id: becomes the decision's; unique within the tenant
         (default: a random one).  eligible: narrows the domain's arms.  unit: who it is about, as a pseudonym that says
         nothing of them (a keyed hash); requests about one are counted as one when values are estimated.  after: the
-        tenant's decision, of another domain, that this request follows from, or its id.  missing: take a feature that is
-        NaN or None for one that is not known; the domain must say missing = "mean".  timeout: seconds.
+        tenant's decision, of another domain, that this request follows from, or its id.  missing: a feature that is NaN
+        or None is one that is not known; the domain must say missing = "mean".  timeout: seconds.
         TimeoutError: no decision came; the request may still be decided, and asking again with the same id can not
         decide it twice.
         ValueError: the request is not valid, nothing was sent.
@@ -172,7 +172,7 @@ class CroupierClient:
 
 
 def pack(features: Sequence[float] | NDArray[np.floating[Any]], *, missing: bool = False) -> bytes:
-    """Features as they travel: little-endian float32.  ValueError: not one row of finite numbers (or NaN if missing)."""
+    """Features as they travel: little-endian float32.  ValueError: not one row of finite numbers (NaN if missing)."""
     values = np.asarray(features, dtype=np.float64)
     if values.ndim != 1:
         raise ValueError(f"features have the shape {values.shape}; one row of numbers is expected")

@@ -127,7 +127,8 @@ def _see(
         phi[j] = 0.0
     for j in range(d):
         z = (np.float64(x[j]) - state[1 + j]) * state[1 + 2 * d + j]
-        phi[1 + slots[j]] += signs[j] * factor * min(max(z, -CLIP), CLIP)
+        if z == z:  # noqa: PLR0124 - NaN: missing, taken to be the mean
+            phi[1 + slots[j]] += signs[j] * factor * min(max(z, -CLIP), CLIP)
 
 
 @kernel()
@@ -169,6 +170,8 @@ def _observe(state: Array, x: NDArray[np.float32], d: int) -> None:
     n = state[0]
     for j in range(d):
         value = np.float64(x[j])
+        if value != value:  # noqa: PLR0124 - NaN: missing, as if it had been at the mean of now
+            continue
         delta = value - state[1 + j]
         state[1 + j] += delta / n
         state[1 + d + j] += delta * (value - state[1 + j])

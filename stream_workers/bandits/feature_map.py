@@ -2,10 +2,10 @@
 
 phi = [1, 2 z / sqrt(w), 2 sqrt(2 / D) cos(omega' z + b)]
 
-z are the features standardised online and clipped at 4 (0 for one that is missing), w = min(d, width) their number.  More features than `width` are
-folded: feature j is added with a sign to slot h(j) (feature hashing, Weinberger et al. 2009), because an inverse per
-arm grows with the square of the length.  The mean and deviation freeze when the feature was seen 500 times, so that
-what was learned about a coordinate keeps its meaning.
+z are the features standardised online and clipped at 4 (a missing one is 0), w = min(d, width) their number.  More
+features than `width` are folded: feature j is added with a sign to slot h(j) (feature hashing, Weinberger et al. 2009),
+because an inverse per arm grows with the square of the length.  A feature's mean and deviation freeze when it was seen
+500 times, so that what was learned about a coordinate keeps its meaning.
 
 The D random Fourier features (Rahimi, Recht 2007) let a linear model follow what is not linear.  Each omega has three
 entries that are not 0 (two, one, where there are fewer features), normal with deviation 1 / (.7 sqrt 3): sparse ones

@@ -57,7 +57,7 @@ def add_features(head: Array, features: Array, x: NDArray[np.float32]) -> None:
     if head[at.PHASE] == at.FINDING_SCALE:
         part = 1.0 / head[at.SEEN]
         for j in range(x.shape[0]):
-            if x[j] != x[j]:  # noqa: PLR0124 - NaN: missing, as if it were at the mean
+            if x[j] != x[j]:
                 continue
             delta = np.float64(x[j]) - features[at.CENTRE, j]
             features[at.CENTRE, j] += delta * part

@@ -297,7 +297,7 @@ def read_outcomes(
         length = 0.0
         for j in range(d):
             features[found, j] = numbers[j]
-            if numbers[j] == numbers[j] or name_places[which, MISSING] == 0:  # noqa: PLR0124 - NaN: missing
+            if numbers[j] == numbers[j] or name_places[which, MISSING] == 0:
                 length += np.float64(numbers[j]) * np.float64(numbers[j])
         if not np.isfinite(length):
             continue

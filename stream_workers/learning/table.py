@@ -127,7 +127,9 @@ class LearningTable:
         self._slots[name] = slot
         self._terms[slot] = learning.terms
         self.most_arms = max(self.most_arms, len(learning.terms.arms))
-        self.lookup.put(slot, name[0].encode(), name[1].encode(), state.spec.width, missing=state.spec.missing == "mean")
+        self.lookup.put(
+            slot, name[0].encode(), name[1].encode(), state.spec.width, missing=state.spec.missing == "mean"
+        )
         return True
 
     def _share(self, spec: DomainSpec, terms: Terms) -> "_Shared | None":

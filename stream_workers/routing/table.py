@@ -81,7 +81,9 @@ class RouteTable:
         self._most = max(self._most, enabled)
         self.widths[number] = (state.spec.features, enabled)
         self.templates.put(number, common(state.spec, state.version, terms))
-        self.lookup.put(number, name[0].encode(), name[1].encode(), state.spec.features, missing=state.spec.missing == "mean")
+        self.lookup.put(
+            number, name[0].encode(), name[1].encode(), state.spec.features, missing=state.spec.missing == "mean"
+        )
 
     def left(self, name: Name) -> None:
         """Empty its slot."""
