@@ -220,7 +220,8 @@ class DomainState:
         """Choose for n requests; changes nothing.
 
         features: (n, d) finite or missing; eligible: (n, K), narrows the enabled arms, None: all enabled; draws: (n,)
-        uniform in [0, 1) (`bandits.randomness`).  The arm is drawn by inverse CDF over exactly the float32 that are logged.
+        uniform in [0, 1) (`bandits.randomness`).  The arm is drawn by inverse CDF over exactly the float32 that are
+        logged.
         """
         n, K = len(features), len(self.spec.arms)
         allowed = np.empty((n, K), np.bool_)
