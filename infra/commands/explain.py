@@ -42,13 +42,22 @@ def explain(
     remember_ms: Annotated[
         int, typer.Option(envvar="CROUPIER_REMEMBER_MS", min=0, help="As the workers have it.")
     ] = REMEMBER_MS,
+    replay: Annotated[
+        bool,
+        typer.Option(
+            "--replay",
+            help="Learn the outcomes before it again: what the policy thought, how sure it was, and whether it gives "
+            "the logged probabilities.",
+        ),
+    ] = False,
     bootstrap: Bootstrap = None,
     prefix: Prefix = "",
     as_json: AsJson = False,
 ) -> None:
     """Say why this arm was chosen, what feedback came, how it ended and what it earned."""
     with explained(as_json=as_json):
-        run(_explain(bootstrap_servers(bootstrap), prefix, decision_id, tenant, since, early_ms, remember_ms, as_json))
+        servers = bootstrap_servers(bootstrap)
+        run(_explain(servers, prefix, decision_id, tenant, since, early_ms, remember_ms, replay, as_json))
 
 
 async def _explain(
@@ -59,6 +68,7 @@ async def _explain(
     since: str | None,
     early_ms: int,
     remember_ms: int,
+    replay: bool,
     as_json: bool,
 ) -> None:
     import msgspec
@@ -67,6 +77,7 @@ async def _explain(
     from infra.explain.absent import absent
     from infra.explain.explanation import explain as reason
     from infra.explain.gather import gather
+    from infra.explain.replayed import replayed, state_before
     from infra.explain.words import words
     from infra.reading.log import Log
     from stream_workers.joining.rules import Spans
@@ -77,12 +88,16 @@ async def _explain(
     since_ms = None if ago_ms is None else now_ms - ago_ms
     async with Log.open(bootstrap, prefix) as log:
         with working("reading") as progress:
-            evidence = await gather(
-                log, name, tenant, since_ms, spans, lambda topic, read: progress(f"reading {topic}: {read:,} records")
-            )
+
+            def told(topic: str, read: int) -> None:
+                progress(f"reading {topic}: {read:,} records")
+
+            evidence = await gather(log, name, tenant, since_ms, spans, told)
             if evidence is None:
                 raise CroupierError(await absent(log, name, tenant, since_ms))
-    explanation = reason(evidence, spans, now_ms)
+            placed = evidence.decision
+            thought = replayed(await state_before(log, placed, told), placed.event) if replay else None
+    explanation = reason(evidence, spans, now_ms, thought)
     if as_json:
         print_json(msgspec.to_builtins(explanation))
     else:

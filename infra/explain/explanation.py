@@ -13,6 +13,8 @@ from stream_workers.joining.rules import Spans
 from .earned import Earned, earned
 from .evidence import Evidence
 from .feedback import Feedback, feedback
+from .replayed import Replayed
+from .rule import Rule, rule_of
 
 #: "overdue": the horizon has passed, and the log has no outcome yet.
 Ended = Literal["complete", "horizon", "open", "overdue"]
@@ -48,6 +50,8 @@ class Explanation(Struct, frozen=True):
     repeatable: bool  # the draw leads from these probabilities to this arm
     policy: str
     kind: str | None  # of policy; None: the specification is no longer to be found
+    rule: Rule | None  # by which it explores
+    replayed: Replayed | None  # what it thought, where that was asked for
     spec: int
     learned: int  # the policy had learned from the outcomes partition up to (not including) this offset
     horizon_ms: int
@@ -65,7 +69,7 @@ class Explanation(Struct, frozen=True):
     learned_as: Earned | None  # where another specification was in force by the time of the outcome
 
 
-def explain(evidence: Evidence, spans: Spans, now_ms: int) -> Explanation:
+def explain(evidence: Evidence, spans: Spans, now_ms: int, thought: Replayed | None = None) -> Explanation:
     """now_ms: the present, milliseconds since 1970, to tell a decision that waits from one that is overdue."""
     placed, outcome, spec = evidence.decision, evidence.outcome, evidence.spec
     decision = placed.event
@@ -98,6 +102,8 @@ def explain(evidence: Evidence, spans: Spans, now_ms: int) -> Explanation:
         repeatable=drawn == decision.choice,
         policy=decision.policy,
         kind=_kind(decision, spec),
+        rule=rule_of(spec, decision.policy, {each.name: each.probability for each in arms}),
+        replayed=thought,
         spec=decision.spec,
         learned=decision.learned,
         horizon_ms=decision.horizon_ms,

@@ -14,6 +14,7 @@ from infra.readable.quantities import count, span, usd
 
 from .earned import Earned
 from .explanation import Explanation
+from .replayed import Replayed
 
 _BECAME = {
     "joined": "joined",
@@ -28,8 +29,11 @@ def words(explanation: Explanation) -> RenderableType:
     """Everything, for a person."""
     parts: list[RenderableType] = [_title(explanation)]
     parts += map(Text, _choice(explanation))
+    parts += map(Text, _rule(explanation))
     parts.append(_arms(explanation))
     parts += map(Text, _knowledge(explanation))
+    if explanation.replayed is not None:
+        parts += _replayed(explanation.replayed)
     parts.append(Text())
     if explanation.feedback:
         parts.append(_feedback(explanation))
@@ -66,7 +70,9 @@ def _choice(e: Explanation) -> Iterator[str]:
             f"That is exploration: the policy's first choice was {printable(likeliest.name)}, with probability "
             f"{likeliest.probability:.4g}. What is never tried cannot be learned."
         )
-    if e.best_score is True:
+    if e.rule is not None and not e.rule.estimates:
+        yield "It estimates no rewards: scores are what each arm earned on average, less the price under the budget."
+    elif e.best_score is True:
         yield "No arm had a better score (estimated reward, less the price under the budget)."
     elif e.best_score is False:
         best = max((each for each in e.arms if each.score is not None), key=lambda each: each.score or 0.0)
@@ -75,6 +81,45 @@ def _choice(e: Explanation) -> Iterator[str]:
             f"By score (estimated reward, less the price under the budget) {printable(best.name)} was better: "
             f"{best.score:.4g} against {own:.4g}."
         )
+
+
+def _rule(e: Explanation) -> Iterator[str]:
+    rule = e.rule
+    if rule is None:
+        return
+    parameters = "".join(
+        f", {name} {value if isinstance(value, str) else format(value, 'g')}" for name, value in rule.parameters.items()
+    )
+    yield f"Its rule: {rule.meaning} ({rule.kind}{printable(parameters)})."
+    floor = f"Every eligible arm keeps a probability of {rule.floor:.4g} at least"
+    if rule.below_floor:
+        arms = ", ".join(map(printable, rule.below_floor))
+        yield f"{floor}; {arms} had less, so this was not decided by the router under that specification."
+    elif e.arm in rule.at_floor:
+        yield f"{floor}, and {printable(e.arm)} had no more."
+    else:
+        yield f"{floor}."
+
+
+def _replayed(thought: Replayed) -> Iterator[RenderableType]:
+    """What the policy thought, learned again."""
+    outcomes = count(thought.outcomes, "outcome")
+    yield Text(
+        f"Learned again from the domain's {outcomes} before it, the policy gives these very probabilities."
+        if thought.same
+        else f"Learned again from the domain's {outcomes} before it, the policy gives other probabilities than were "
+        "logged: this record was not written by this version of the router, or by none."
+    )
+    if thought.price_of_cost:
+        yield Text(f"Under the budget a USD weighed as much as {thought.price_of_cost:.4g} of reward.")
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("learned again")
+    for name in ("probability", "score", "uncertainty"):
+        table.add_column(name, justify="right")
+    for arm in thought.arms:
+        unsure = "" if arm.deviation is None else f"{arm.deviation:.4f}"
+        table.add_row(Text(printable(arm.name)), f"{arm.probability:.4f}", f"{arm.score:.4f}", unsure)
+    yield table
 
 
 def _arms(e: Explanation) -> Table:

@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 from . import exploration, layout
 from .arrays import Arrays
 from .feature_map import PRESETS
-from .judging import distribute
+from .judging import distribute, judge, room_for
 from .model import Model, model_of
 from .parameters import Parameter, complete
 from .policy import Batch, Setting, matches
+from .quadratic import BLOCK
 from .ridge import WIND_UP, forget, panel_forget, reset, reset_panels
 from .updating import learn
 
@@ -127,6 +128,20 @@ class Linear:
         probabilities, estimates = np.empty(eligible.shape), np.empty(eligible.shape)
         distribute(self._integers, self._floats, features, eligible, costs, lambda_, probabilities, estimates)
         return probabilities, estimates
+
+    def deviations(self, features: NDArray[np.float32]) -> Array | None:
+        """How unsure it is of its estimates (n, K): what `bonus` is multiplied with; None: its rule uses none."""
+        if not self._constants.bonus:
+            return None
+        n, K = len(features), len(self.setting.arms)
+        estimates, found, order = np.empty((BLOCK, K)), np.empty((n + BLOCK, K)), np.arange(n)
+        room = np.empty(room_for(self._model.m, self._model.features))
+        for start in range(0, n, BLOCK):
+            judge(
+                self._integers, self._floats, features, order[start:], min(BLOCK, n - start), np.arange(K), estimates,
+                found[start:], room,
+            )  # fmt: skip
+        return found[:n]
 
     def update(self, batch: Batch) -> tuple[Array, Array]:
         """See `Policy`."""

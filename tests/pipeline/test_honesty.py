@@ -6,12 +6,13 @@ import json
 import sys
 import urllib.request
 
+import msgspec
 import numpy as np
 import pytest
 
 from infra.verify.verify import verify
 from schemas import wire
-from schemas.events import Decision, Reward
+from schemas.events import Decision, Outcome, Reward
 from tests.pipeline.conftest import EARLY_MS, spec
 
 ARMS, LOGGED = ("small", "large"), np.array([0.9, 0.1], "<f4")
@@ -45,14 +46,18 @@ class Decider:
         await asyncio.gather(*waiting)
 
 
-async def status(live, *options):
-    """What the command says."""
+async def croupier(live, *arguments):
+    """What a command says: exit code, standard output, standard error."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "infra.cli", "status", "--interval", "0.1", "--prefix", live.prefix,
-        "--bootstrap", live.bootstrap, *options, stdout=asyncio.subprocess.PIPE,
+        sys.executable, "-m", "infra.cli", *arguments, "--prefix", live.prefix, "--bootstrap", live.bootstrap,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
-    out, _ = await process.communicate()
-    return process.returncode, out.decode()
+    out, error = await process.communicate()
+    return process.returncode, out.decode(), error.decode()
+
+
+async def status(live, *options):
+    return (await croupier(live, "status", "--interval", "0.1", *options))[:2]
 
 
 def metrics(live):
@@ -103,3 +108,39 @@ async def test_wrong_propensities_are_told(live, monkeypatch):
     assert 'croupier_domains_alarmed{kind="propensity"} 1.0' in metrics(live)
     verified = await verify(live.bootstrap, prefix=live.prefix, early_ms=EARLY_MS, settled=True, wait_s=30.0)
     assert verified.state_mismatches == 0
+
+
+@pytest.mark.kafka
+@pytest.mark.timeout(240)
+async def test_whether_a_decision_is_the_policys(live):
+    """`croupier explain --replay` learns again what the policy had learned: the router's decisions have its very
+    probabilities, and one that another program wrote has not."""
+    (published,) = await live.apply(spec(horizon_ms=500))
+    for batch in range(4):
+        for number in range(20):
+            await live.context(f"d-{batch}-{number}", features=(number % 3, -1.0))
+        made = await live.until("decisions", Decision, 20 * (batch + 1))
+        for decision in made[20 * batch :]:
+            await live.reward(decision.id, quality=float(decision.arm == "large"))
+        await live.until("outcomes", Outcome, 20 * (batch + 1))
+    last = max(made, key=lambda each: each.learned)
+    assert last.learned > 20
+    code, out, error = await croupier(live, "explain", last.id, "--replay", "--json")
+    assert code == 0, error
+    found = json.loads(out)
+    assert found["replayed"]["same"]
+    assert found["replayed"]["outcomes"] > 20
+    assert found["replayed"]["version"] == published.version
+    assert {each["name"]: each["probability"] for each in found["replayed"]["arms"]} == pytest.approx(
+        {each["name"]: each["probability"] for each in found["arms"]}
+    )
+    code, out, _ = await croupier(live, "explain", last.id, "--replay")
+    assert "gives these very probabilities" in " ".join(out.split())
+
+    foreign = msgspec.structs.replace(last, id="foreign", propensities=np.array([0.25, 0.75], "<f4").tobytes())
+    await live.send("decisions", foreign)
+    assert not json.loads((await croupier(live, "explain", "foreign", "--replay", "--json"))[1])["replayed"]["same"]
+    await live.send("decisions", msgspec.structs.replace(foreign, id="early", learned=0))
+    code, out, error = await croupier(live, "explain", "early", "--replay")
+    assert code == 1
+    assert "another program wrote it" in " ".join((out + error).split())
