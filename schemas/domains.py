@@ -44,6 +44,7 @@ class LearnerSpec(Struct, frozen=True):
         "epsilon_greedy",
         "softmax",
         "offset_tree",
+        "corral",
         "fixed",
         "uniform",
     ]

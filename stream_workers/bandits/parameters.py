@@ -11,7 +11,8 @@ from schemas.errors import SpecificationError
 class Parameter:
     """One parameter.  default None: it must be given.
 
-    Numbers lie in [low, high]; text (type str) is one of the choices, or names an arm if there are none.
+    Numbers lie in [low, high]; text (type str) is one of the choices (several: one or more of them, each once, with
+    commas between), or names an arm if there are none.
     """
 
     name: str
@@ -21,19 +22,23 @@ class Parameter:
     low: float = 0.0
     high: float = math.inf
     choices: tuple[str, ...] = ()
+    several: bool = False
 
     @property
     def expected(self) -> str:
         """What a value must be, in words."""
         if self.type is str:
-            return f"one of {', '.join(self.choices)}" if self.choices else "the name of an arm"
+            one = "one or more, with commas between," if self.several else "one"
+            return f"{one} of {', '.join(self.choices)}" if self.choices else "the name of an arm"
         noun = "a whole number" if self.type is int else "a number"
         return f"{noun} from {self.low:g} to {self.high:g}" if self.high < math.inf else f"{noun}, {self.low:g} or more"
 
     def accepts(self, value: object) -> bool:
         """Whether the value is of the type and in the range."""
         if self.type is str:
-            return isinstance(value, str) and (not self.choices or value in self.choices)
+            given = [each.strip() for each in str(value).split(",")] if self.several else [value]
+            known = not self.choices or all(each in self.choices for each in given)
+            return isinstance(value, str) and known and len(set(given)) == len(given)
         if isinstance(value, bool) or not isinstance(value, float | int) or not math.isfinite(value):
             return False
         return self.low <= value <= self.high and (self.type is float or float(value).is_integer())

@@ -6,7 +6,7 @@ from typing import Final
 
 from schemas.errors import SpecificationError
 
-from . import constant, linear, offset_tree
+from . import constant, corral, linear, offset_tree
 from .parameters import Parameter, complete
 from .policy import Parameters, Policy, Setting
 
@@ -42,6 +42,9 @@ KINDS: Final[Mapping[str, Kind]] = {
     ),
     "offset_tree": Kind(
         offset_tree.OffsetTree, offset_tree.PARAMETERS, "a tournament of choices between two sides, each learned alone"
+    ),
+    "corral": Kind(
+        corral.Corral, corral.PARAMETERS, "several learners that share the choice by how much each would have earned"
     ),
     "fixed": Kind(constant.Fixed, constant.FIXED_PARAMETERS, "one arm, but for the exploration minimum"),
     "uniform": Kind(constant.Uniform, (), "every eligible arm with the same probability"),

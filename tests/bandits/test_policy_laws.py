@@ -27,6 +27,8 @@ CASES = {
     "offset_tree": ("offset_tree", {}),
     "offset_tree-half": ("offset_tree", {"offset": "half", "map": "standard"}),
     "offset_tree-folded": ("offset_tree", {"width": 3}),
+    "corral": ("corral", {}),
+    "corral-kinds": ("corral", {"bases": "linucb:small, offset_tree:small,thompson:small", "rate": 1.0}),
     "fixed": ("fixed", {"arm": "a0"}),
     "uniform": ("uniform", {}),
 }
