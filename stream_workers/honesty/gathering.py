@@ -52,20 +52,20 @@ def clipped(q: float) -> float:
 
 @kernel()
 def add_features(head: Array, features: Array, x: NDArray[np.float32]) -> None:
-    """Add a decision's features to the reference, or to what is compared with it."""
+    """Add a decision's features to the reference, or to what is compared with it.  Missing ones (NaN): z = 0."""
     head[at.SEEN] += 1.0
     if head[at.PHASE] == at.FINDING_SCALE:
-        part = 1.0 / head[at.SEEN]
         for j in range(x.shape[0]):
-            if x[j] != x[j]:
-                continue
-            delta = np.float64(x[j]) - features[at.CENTRE, j]
-            features[at.CENTRE, j] += delta * part
-            features[at.SCALE, j] += delta * (np.float64(x[j]) - features[at.CENTRE, j])
+            value = np.float64(x[j])
+            if value == value:  # noqa: PLR0124 - not NaN
+                features[at.PRESENT, j] += 1.0
+                delta = value - features[at.CENTRE, j]
+                features[at.CENTRE, j] += delta / features[at.PRESENT, j]
+                features[at.SCALE, j] += delta * (value - features[at.CENTRE, j])
         return
     for j in range(x.shape[0]):
         z = (np.float64(x[j]) - features[at.CENTRE, j]) * features[at.SCALE, j]
-        z = min(max(z, -Z_CLIP), Z_CLIP) if z == z else 0.0  # noqa: PLR0124 - NaN: missing
+        z = min(max(z, -Z_CLIP), Z_CLIP) if z == z else 0.0  # noqa: PLR0124 - NaN
         features[at.Z, j] += z
         features[at.ZZ, j] += z * z
 

@@ -206,12 +206,12 @@ def judge_levels(head: Array, limits: Array, arms: Array, alarms: Array) -> int:
 
 
 @kernel()
-def find_scale(features: Array, seen: float) -> None:
+def find_scale(features: Array) -> None:
     """From sums of squared deviations to scales.  A constant feature's makes any other value a large z."""
     for j in range(features.shape[1]):
-        deviation = np.sqrt(features[at.SCALE, j] / seen)
+        deviation = np.sqrt(features[at.SCALE, j] / max(features[at.PRESENT, j], 1.0))
         features[at.SCALE, j] = 1.0 / max(deviation, 1e-6 * abs(features[at.CENTRE, j]), 1e-9)
-        features[at.Z, j] = features[at.ZZ, j] = 0.0
+        features[at.PRESENT, j] = features[at.Z, j] = features[at.ZZ, j] = 0.0
 
 
 @kernel()
@@ -220,7 +220,7 @@ def judge_features(head: Array, limits: Array, features: Array, alarms: Array) -
     d, n = features.shape[1], head[at.TAKEN]
     if head[at.PHASE] == at.FINDING_SCALE:
         if head[at.SEEN] >= head[at.LENGTH]:
-            find_scale(features, head[at.SEEN])
+            find_scale(features)
             head[at.PHASE], head[at.SEEN] = at.FINDING_ENERGY, 0.0
         return 0
     if head[at.PHASE] == at.FINDING_ENERGY:

@@ -64,6 +64,7 @@ BINS: Final = 5  # of [0, 1], equally wide
 # Of each feature.
 CENTRE: Final = 0  # mean in the reference
 SCALE: Final = 1  # while FINDING_SCALE: sum of squared deviations; then 1 / standard deviation
+PRESENT: Final = 2  # while FINDING_SCALE: in how many outcomes it was not missing; then
 ENERGY: Final = 2  # mean of z^2 in the second half of the reference, z = (x - CENTRE) SCALE, clipped
 Z: Final = 3  # sum of z in the stretch
 ZZ: Final = 4  # sum of z^2

@@ -222,7 +222,10 @@ class Naive:
                 return
             reference = np.array(self.reference)
             if self.phase == 0:
-                self.centre, deviation = reference.mean(0), reference.std(0)
+                there = ~np.isnan(reference)
+                number = np.maximum(there.sum(0), 1)
+                self.centre = np.where(there, reference, 0).sum(0) / number
+                deviation = np.sqrt((np.where(there, reference - self.centre, 0) ** 2).sum(0) / number)
                 self.scale = 1 / np.maximum(np.maximum(deviation, 1e-6 * abs(self.centre)), 1e-9)
             else:
                 self.energy = (self.z(reference) ** 2).mean(0)
@@ -244,4 +247,4 @@ class Naive:
         self.phase, self.reference, self.length = 0, [], min(2 * self.length, 65_536)
 
     def z(self, x):
-        return np.clip((x - self.centre) * self.scale, -3, 3)
+        return np.nan_to_num(np.clip((x - self.centre) * self.scale, -3, 3))

@@ -59,6 +59,9 @@ FAULTS = {
     "a feature is missing": (
         {"features": feature_only(lambda x: 0 * x)}, {"feature"}, set(), {"feature": 3, "of": "spread"}, 3_500,
     ),
+    "a feature stays away": (
+        {"features": feature_only(lambda x: np.nan * x)}, {"feature"}, set(), {"feature": 3, "of": "spread"}, 3_500,
+    ),
     "a feature moves": (
         {"features": feature_only(lambda x: x + 1.5)}, {"feature"}, set(), {"feature": 3, "of": "mean"}, 1_400,
     ),

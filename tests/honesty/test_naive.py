@@ -56,12 +56,14 @@ def faulty(seed):
 
 
 def masked(log, rng):
-    """Some arms are not eligible in some decisions; some policies predict nothing."""
+    """Some arms are not eligible in some decisions; some features are missing; some policies predict nothing."""
     n, K = log.propensities.shape
     eligible = (rng.random((n, K)) < 0.8) | (np.arange(K) == log.chosen[:, None])
     p = np.where(eligible, log.propensities, 0).astype(float)
     log.propensities = np.ascontiguousarray((p / p.sum(1, keepdims=True)).astype(np.float32))
     log.eligible = eligible
+    missing = rng.random(log.x.shape) < rng.choice([0.0, 0.3, 1.0], log.x.shape[1])
+    log.x = np.where(missing, np.nan, log.x).astype(np.float32)
     log.predicted[1:] = np.where(rng.random((len(log.predicted) - 1, 1)) < 0.5, np.nan, log.predicted[1:])
     return log
 
