@@ -1,6 +1,7 @@
 """/metrics, /health and /status of a worker process."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from inspect import isawaitable
 from typing import Any
 
 import msgspec
@@ -13,9 +14,12 @@ class StatusServer:
     """Serves while the process lives.  /health answers 503, with the reason, when a restart or a look is due."""
 
     def __init__(
-        self, status: Callable[[], dict[str, Any]], health: Callable[[], dict[str, Any]], registry: CollectorRegistry
+        self,
+        status: Callable[[], dict[str, Any] | Awaitable[dict[str, Any]]],
+        health: Callable[[], dict[str, Any]],
+        registry: CollectorRegistry,
     ) -> None:
-        """health: `healthy` and `reason`, at no cost; status: everything."""
+        """health: `healthy` and `reason`, at no cost; status: everything, perhaps in pieces."""
         self._status = status
         self._answer = health
         self._registry = registry
@@ -51,4 +55,6 @@ class StatusServer:
         )
 
     async def _state(self, _: web.Request) -> web.Response:
-        return web.Response(body=msgspec.json.encode(self._status()), content_type="application/json")
+        told = self._status()
+        status = await told if isawaitable(told) else told
+        return web.Response(body=msgspec.json.encode(status), content_type="application/json")
