@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.learning.sets import Problem
 from stream_workers.bandits import registry
@@ -44,7 +43,9 @@ class Ours:
         self._features = problem.features
         self._eligible = np.ones((1, arms), np.bool_)
         self._free = np.zeros((1, arms))
-        self._none = np.zeros(1)
+        # Of one outcome; filled anew for each.
+        self._chosen, self._propensity = np.zeros(1, np.int64), np.zeros(1)
+        self._reward, self._lambda = np.zeros(1), np.zeros(1)
 
     def decide(self, row: int, draw: float) -> tuple[int, float]:
         """See `protocol.Learner`."""
@@ -53,25 +54,22 @@ class Ours:
         )
         logged = probabilities[0].astype(np.float32)
         arm = draw_arm(logged, draw)
-        self.probabilities[row] = probabilities[0]
+        self.probabilities[row] = logged
         if estimates is not None:
             self.estimates[row] = estimates[0]
         return arm, float(logged[arm])
 
     def learn(self, row: int, arm: int, propensity: float, reward: float) -> None:
         """See `protocol.Learner`."""
+        self._chosen[0], self._propensity[0], self._reward[0] = arm, propensity, reward
         self.policy.update(
             Batch(
                 self._features[row : row + 1],
                 self._eligible,
-                _one(arm, np.int64),
-                _one(propensity, np.float64),
-                _one(reward, np.float64),
+                self._chosen,
+                self._propensity,
+                self._reward,
                 self._free,
-                self._none,
+                self._lambda,
             )
         )
-
-
-def _one(value: float, dtype: type[np.generic]) -> NDArray[Any]:
-    return np.full(1, value, dtype)

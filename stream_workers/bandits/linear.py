@@ -252,7 +252,7 @@ class Thompson(Linear):
     rule = exploration.THOMPSON
     parameters = (
         *MODEL,
-        Parameter("bonus", float, 0.3, "deviation of the posterior, times that of the estimate", 0.0, 100.0),
+        Parameter("bonus", float, 0.15, "deviation of the posterior, times that of the estimate", 0.0, 100.0),
     )
     __slots__ = ()
 
@@ -273,7 +273,8 @@ class FastCB(Linear):
     kind = "fastcb"
     rule = exploration.FAST
     sharpness = "gamma"
-    parameters = (*MODEL, BONUS, GAMMA)
+    # Low enough for its log to answer what another policy would have earned (docs/learning.md).
+    parameters = (*MODEL, BONUS, Parameter(GAMMA.name, float, 5.0, GAMMA.meaning, GAMMA.low, GAMMA.high))
     __slots__ = ()
 
 
