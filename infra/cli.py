@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from infra.commands import demo, domains, evaluate, explain, replay, status, tail, topics, up, verify, worker
+from infra.commands import demo, domains, evaluate, explain, fleet, replay, status, tail, topics, up, verify, worker
 from infra.commands.exits import exit_code
 from infra.commands.printing import complain
 from schemas.errors import CroupierError
@@ -68,6 +68,7 @@ def _top(
 
 app.add_typer(domains.app, name="domains")
 app.add_typer(topics.app, name="topics")
+app.add_typer(fleet.app, name="fleet")
 app.command()(tail.tail)
 app.command()(explain.explain)
 app.command()(evaluate.evaluate)

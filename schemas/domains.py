@@ -108,6 +108,7 @@ class DomainSpec(Struct, frozen=True):
     content_features: bool = False  # opted in to features made from message content
     baseline: Identifier | None = None  # the arm the champion is compared with; None: the one of the highest price
     inputs: Annotated[tuple[Input, ...], Meta(max_length=32)] = ()
+    fleet: bool = False  # opted in to a fleet prior: to give to it, with noise, and to begin with it
     quality: Quality | None = None
     missing: Literal["refuse", "mean"] = "refuse"  # a NaN among a request's features: a dead letter; the feature's mean
 

@@ -112,6 +112,27 @@ class SpecChange(Struct, array_like=True, frozen=True, tag="spec.1"):
     priors: dict[Name, bytes] = {}
 
 
+class FleetStatistics(Struct, array_like=True, frozen=True, tag="fleet.1"):
+    """What the opted-in tenants of a domain have in common, with noise (`stream_workers.bandits.fleet`).
+
+    Sums over tenants, float64.  The last record of a domain and number of features is the one to use; all of them count
+    when it is asked how much was given away.
+    """
+
+    domain: Name
+    features: Count
+    arms: Arms
+    tenants: Count  # opted in
+    arm_tenants: tuple[Count, ...]  # of these, how many have each arm
+    levels: bytes  # (arms + 1,)
+    slopes: bytes  # (arms * features,); empty: not published
+    scaling: bytes  # (2 * features,); empty: not published
+    noise: tuple[float, float, float]  # deviation of each number in these three
+    mu: float  # what this record gives away (`stream_workers.bandits.privacy`)
+    epsilon: float  # the same, for this delta
+    delta: float
+
+
 class Kpi(Struct, array_like=True, frozen=True, tag="kpi.1"):
     """One bucket's value so far: tenant, domain, arm and hour.  The last record of a bucket is its value."""
 

@@ -102,6 +102,15 @@ SPECS = Topic(
     partitions="one",  # its offset is the specification's version: one order for all operators
     cleanup="compact",
 )
+FLEET = Topic(
+    "fleet",
+    "domain",
+    "what opted-in tenants have in common about a domain, with noise",
+    written_by=("croupier fleet publish",),
+    read_by=("croupier domains apply", "croupier fleet"),
+    partitions="one",
+    retention_ms=-1,  # how much was given away is a function of all of it
+)
 DEAD_LETTERS = Topic(
     "dead-letters",
     "tenant",
@@ -123,6 +132,7 @@ ALL: tuple[Topic, ...] = (
     OUTCOMES,
     KPIS,
     SPECS,
+    FLEET,
     DEAD_LETTERS,
     JOINER_STATE,
     LEARNER_STATE,

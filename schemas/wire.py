@@ -13,6 +13,7 @@ from .events import (
     Context,
     DeadLetter,
     Decision,
+    FleetStatistics,
     Kpi,
     Outcome,
     Reward,
@@ -27,6 +28,7 @@ TYPES: Final[Mapping[str, Any]] = {
     "outcomes": Outcome | SpecChange,
     "kpis": Kpi,
     "specs": SpecChange,
+    "fleet": FleetStatistics,
     "dead-letters": DeadLetter,
 }
 
@@ -48,6 +50,7 @@ _TAGS: Final[Mapping[str, frozenset[str]]] = {
     "outcomes": frozenset({"outcome.1", "spec.1"}),
     "kpis": frozenset({"kpi.1"}),
     "specs": frozenset({"spec.1"}),
+    "fleet": frozenset({"fleet.1"}),
     "dead-letters": frozenset({"dead_letter.1"}),
 }
 _LIMITED = frozenset({"contexts", "decisions", "rewards"})

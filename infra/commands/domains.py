@@ -1,9 +1,9 @@
 """`croupier domains`: check a domain file, bring it into force, see what is in force, remove a domain."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import msgspec
 import typer
@@ -13,7 +13,7 @@ from infra.domains import tables
 from infra.domains.applied import has_members, wait_applied
 from infra.domains.file import check_file
 from infra.domains.problems import Problem
-from infra.domains.publish import Published, apply_specs, read_latest, read_specs, remove_domain
+from infra.domains.publish import Key, Published, apply_specs, read_latest, read_specs, remove_domain
 from infra.domains.warm import Wanted, make_priors, read_warm_starts
 from schemas.domains import DomainSpec
 from schemas.errors import SpecificationError
@@ -22,6 +22,9 @@ from . import printing
 from .exits import Exit, explained, run
 from .options import AsJson, Bootstrap, Prefix
 from .printing import complain, print_json, say
+
+if TYPE_CHECKING:
+    from infra.fleet.take import Taken
 
 app = typer.Typer(help="Check, apply, show and remove the domains of tenants.", no_args_is_help=True)
 
@@ -88,6 +91,11 @@ def apply(
         priors: dict[tuple[str, str], dict[str, bytes]] = {}
         for each in made:
             priors.setdefault(each.wanted.key, {})[each.wanted.learner.name] = each.data
+        for taken in _from_fleet(specs, latest, priors, servers, prefix):
+            priors.setdefault(taken.key, {}).update(taken.priors)
+            if not as_json:
+                names = ", ".join(taken.priors)
+                say(f"{'/'.join(taken.key)}: {names} begin with what {taken.record.tenants} tenants have in common.")
         done = run(apply_specs(servers, prefix, specs, priors))
         _report(done, servers, prefix, wait=wait, timeout=timeout, as_json=as_json)
 
@@ -145,6 +153,22 @@ def _read(file: Path, *, as_json: bool) -> list[DomainSpec]:
     if problems:
         _refuse(file, problems, as_json=as_json)
     return specs
+
+
+def _from_fleet(
+    specs: Sequence[DomainSpec],
+    latest: Mapping[Key, tuple[int, DomainSpec | None]],
+    given: Mapping[Key, Mapping[str, bytes]],
+    servers: str,
+    prefix: str,
+) -> "list[Taken]":
+    """What new domains that opted in begin with."""
+    if not any(spec.fleet and latest.get((spec.tenant, spec.domain), (0, None))[1] is None for spec in specs):
+        return []
+    from infra.fleet.publish import read
+    from infra.fleet.take import take  # compiled kernels: only who begins with a fleet's prior waits
+
+    return take(specs, latest, run(read(servers, prefix)), given)
 
 
 def _read_warm_starts(file: Path, specs: list[DomainSpec], *, as_json: bool) -> list[Wanted]:

@@ -16,6 +16,7 @@ _PLAIN: Final = {
     "forgetting": "forgetting",
     "content_features": "content features",
     "missing": "missing features",
+    "fleet": "fleet",
 }
 
 

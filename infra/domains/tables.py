@@ -57,6 +57,7 @@ def details(version: int, spec: DomainSpec) -> RenderableType:
         ("budget", f"${spec.budget.cost_per_request:g} a request" if spec.budget else "none"),
         ("baseline", spec.baseline or "the arm of the highest price"),
         ("content features", "opted in" if spec.content_features else "off"),
+        ("fleet", "opted in" if spec.fleet else "off"),
         *(("input", input_words(each)) for each in spec.inputs),
         ("champion", _learner(spec.champion)),
         *(("challenger", _learner(each)) for each in spec.challengers),

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from schemas import wire
 from schemas.errors import BadRecordError
-from schemas.events import Clock, Context, DeadLetter, Decision, Kpi, Outcome, Reward, SpecChange
+from schemas.events import Clock, Context, DeadLetter, Decision, FleetStatistics, Kpi, Outcome, Reward, SpecChange
 from schemas.topics import SPECS
 
 from .characters import key_text, preview, printable
@@ -76,6 +76,7 @@ def _context(text: Text, event: Context) -> None:
         text.append(f"  {len(values)} features [{shown}{' ...' if len(values) > _SHOWN_FEATURES else ''}]")
     if event.eligible is not None:
         text.append(f"  eligible: {', '.join(map(printable, event.eligible))}")
+    _origin(text, event)
 
 
 def _decision(text: Text, event: Decision) -> None:
@@ -95,6 +96,17 @@ def _decision(text: Text, event: Decision) -> None:
     if others:
         text.append(f" ({', '.join(others)})", "dim")
     text.append(f"  {printable(event.policy)}, spec {event.spec}, learned {event.learned}")
+    _origin(text, event)
+    if event.after is not None:
+        text.append(f" ({'not known' if event.chain is None else f'p {event.chain:.3g}'})", "cyan")
+
+
+def _origin(text: Text, event: Context | Decision) -> None:
+    """Who it is about, and what it follows from."""
+    if event.unit is not None:
+        text.append(f"  unit {printable(event.unit)}")
+    if event.after is not None:
+        text.append(f"  after {printable(event.after)}")
 
 
 def _clock(text: Text, _: Clock) -> None:
@@ -126,6 +138,14 @@ def _spec(text: Text, event: SpecChange) -> None:
     else:
         arms = ", ".join(printable(arm.name) for arm in event.spec.arms)
         text.append(f"champion {printable(event.spec.champion.name)}, {len(event.spec.arms)} arms: {arms}")
+
+
+def _fleet(text: Text, event: FleetStatistics) -> None:
+    text.append(f"  {printable(event.domain)}, {event.features} features")
+    text.append(
+        f"  {event.tenants} tenants, {len(event.arms)} arms, {'levels and slopes' if event.slopes else 'levels'}"
+    )
+    text.append(f"  epsilon {event.epsilon:g} at delta {event.delta:g}", "cyan")
 
 
 def _kpi(text: Text, event: Kpi) -> None:
@@ -162,6 +182,7 @@ _DESCRIBE: Final[dict[type, Callable[[Text, Any], None]]] = {
     Reward: _reward,
     Outcome: _outcome,
     SpecChange: _spec,
+    FleetStatistics: _fleet,
     Kpi: _kpi,
     DeadLetter: _dead_letter,
 }

@@ -3,7 +3,8 @@
 `learned`: the state of a policy of the same kind on the same features, with its evidence scaled down to a number of
 outcomes.  What is wrong in it is outweighed after about as many of its own.  `compact` is the same for states too large
 to travel: estimates and the variance of each coordinate alone, without correlations.  `scores`: rewards that each arm
-had elsewhere (a benchmark's, a survey's), learned as so many requests on which every arm was tried.
+had elsewhere (a benchmark's, a survey's), learned as so many requests on which every arm was tried.  `shared`: what the
+tenants of a fleet have in common (`fleet`).
 """
 
 import zlib
@@ -18,9 +19,10 @@ from schemas.errors import SpecificationError
 
 from . import packing
 from .feature_map import FREEZE_AFTER
+from .fleet import Common
 from .linear import Linear
 from .panels import diagonal, set_diagonal
-from .policy import Batch, Policy, Setting
+from .policy import Batch, Policy, Setting, matches
 from .registry import KINDS, make
 
 #: Of one prior.  All of a change must fit a record of 4 MiB, and its specification needs some, too.
@@ -30,6 +32,9 @@ _LARGEST_STATE: Final = 64 * 2**20
 _MOST_ROWS: Final = 100_000
 #: Events that the guess at means and deviations of features counts as, where only scores are known.
 _GUESSED: Final = 5
+
+#: The events that a fleet's means and deviations of features count as.
+_SHARED_EVENTS: Final = 50
 
 #: Which arrays of a linear learner are there as they are, and of which only the diagonals.
 _WHOLE: Final = ("counters", "mean", "m2", "scale", "seen", "theta", "correction", "age")
@@ -65,7 +70,18 @@ class Scores(msgspec.Struct, array_like=True, frozen=True, tag="scores.1"):
     scores: tuple[Score, ...]
 
 
-Form = Learned | Compact | Scores
+class Shared(msgspec.Struct, array_like=True, frozen=True, tag="shared.1"):
+    """What a fleet's tenants have in common."""
+
+    arms: tuple[str, ...]
+    levels: bytes  # float64, of each arm: reward
+    slopes: bytes  # float64, of each arm and feature, per deviation of the feature; empty: not known
+    means: bytes  # float64, of each feature; empty: not known
+    deviations: bytes
+    observations: int  # outcomes it counts as, for each arm
+
+
+Form = Learned | Compact | Scores | Shared
 
 
 class _Prior(msgspec.Struct, array_like=True, frozen=True):
@@ -101,6 +117,13 @@ def scores(entries: Sequence[Score], *, replace: bool = False) -> bytes:
     return msgspec.msgpack.encode(_Prior(Scores(tuple(entries)), replace))
 
 
+def shared(arms: Sequence[str], known: Common, observations: int, *, replace: bool = False) -> bytes:
+    """What a fleet's tenants have in common as a prior: of so many outcomes of each arm, as far as it is no noise."""
+    levels, slopes, means, deviations = (np.ascontiguousarray(each, "<f8").tobytes() for each in known[:4])
+    form = Shared(tuple(arms), levels, slopes, means, deviations, max(1, round(known.worth * observations)))
+    return msgspec.msgpack.encode(_Prior(form, replace))
+
+
 def replaces(data: bytes) -> bool:
     """Whether the prior is also for a policy that has learned by itself.  SpecificationError: it is none."""
     return _read(data).replace
@@ -111,6 +134,8 @@ def begin(kind: str, setting: Setting, data: bytes) -> Policy:
     form = _read(data).form
     if isinstance(form, Scores):
         return _from_scores(kind, setting, form)
+    if isinstance(form, Shared):
+        return _from_shared(kind, setting, form)
     return _from_learned(kind, setting, form)
 
 
@@ -243,6 +268,46 @@ def _from_scores(kind: str, setting: Setting, form: Scores) -> Policy:
     )  # fmt: skip
     if standardiser is not None:
         standardiser[:] = _GUESSED
+    return policy
+
+
+def _from_shared(kind: str, setting: Setting, form: Shared) -> Policy:
+    K, d = len(form.arms), setting.features
+    known = [np.frombuffer(each, "<f8") for each in (form.levels, form.slopes, form.means, form.deviations)]
+    levels, slopes, means, deviations = known
+    lengths = [len(each) for each in known]
+    if lengths not in ([K, 0, 0, 0], [K, K * d, d, d]) or not all(np.isfinite(each).all() for each in known):
+        raise SpecificationError(f"a fleet's prior with {lengths} numbers is none for {K} arms and {d} features")
+    if not 1 <= form.observations <= _MOST_ROWS or not (deviations > 0.0).all():
+        raise SpecificationError("a fleet's prior counts as one outcome or more, and deviations are above 0")
+    policy = make(kind, setting)
+    if not isinstance(policy, Linear):
+        rewards = dict(zip(form.arms, np.clip(levels, 0.0, 1.0).tolist(), strict=True))
+        return _from_scores(kind, setting, Scores((Score({}, rewards, form.observations),)))
+    arrays, model, ridge = policy.placed().arrays, policy._model, policy._constants.ridge
+    w = float(form.observations)
+    evidence = np.zeros(model.m)  # of each coordinate of phi, in outcomes
+    evidence[0] = w
+    straight = len(slopes) > 0 and model.raw == 1 + d
+    if straight:
+        evidence[1 : model.raw] = w * model.factor**2
+        arrays["mean"][:], arrays["scale"][:] = means, 1.0 / deviations
+        arrays["m2"][:], arrays["seen"][:] = deviations**2 * _SHARED_EVENTS, _SHARED_EVENTS
+    variance = np.zeros(model.m)
+    variance[: model.real_size] = 1.0 / (ridge + evidence[: model.real_size])
+    arrays["theta"][:, 0] = levels.mean() * w / (ridge + w)
+    for a, place in enumerate(matches(form.arms, setting.arms)):
+        if place < 0:
+            continue
+        theta = np.zeros(model.m)
+        theta[0] = levels[place]
+        if straight:
+            theta[1 : model.raw] = slopes.reshape(K, d)[place] / model.factor
+        arrays["theta"][a] = theta * evidence / (ridge + evidence)
+        arrays["covariance"][a] = np.diag(variance[: model.raw])
+        if model.fourier:
+            set_diagonal(arrays["panels"][a], variance)
+        arrays["counters"][:] += w
     return policy
 
 

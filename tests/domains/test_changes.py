@@ -64,6 +64,7 @@ def test_differences_are_found_exactly_when_there_are_any(one, other):
         (changed(content_features=True), "content features from off to on"),
         (changed(missing="mean"), "missing features from refuse to mean"),
         (changed(baseline="small"), "baseline from the highest price to small"),
+        (changed(fleet=True), "fleet from off to on"),
         (changed(inputs=(Input("chat", "choice", ("a", "b")),)), "input choice of chat (a, b) added"),
         (changed(inputs=(Input("chat", "observation", name="x"),)), "input observation x of chat added"),
         (changed(budget=None), "budget of $0.01 a request removed"),

@@ -19,7 +19,8 @@ def _domain(spec: DomainSpec) -> str:
         f"name = {_value(spec.domain)}",
         f'horizon = "{spec.horizon_ms}ms"',
     ]
-    plain = ("features", "ends", "default_reward", "exploration_minimum", "forgetting", "content_features", "missing")
+    plain = ("features", "ends", "default_reward", "exploration_minimum", "forgetting", "content_features")
+    plain += ("missing", "fleet")
     lines += [f"{field} = {_value(getattr(spec, field))}" for field in plain]
     if spec.baseline is not None:
         lines.append(f"baseline = {_value(spec.baseline)}")
@@ -93,6 +94,7 @@ def specs(draw: st.DrawFn) -> DomainSpec:
         budget=budget,
         content_features=draw(st.booleans()),
         missing=draw(st.sampled_from(["refuse", "mean"])),
+        fleet=draw(st.booleans()),
         baseline=draw(st.none() | st.sampled_from([arm.name for arm in arms])),
         inputs=(Input(domain, "recent_reward"),) if draw(st.booleans()) else (),
     )

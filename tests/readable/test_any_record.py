@@ -14,7 +14,7 @@ from infra.readable.characters import preview, printable
 from infra.readable.line import line
 from infra.readable.plain import plain_record
 from schemas.errors import BadRecordError
-from schemas.events import Clock, Context, DeadLetter, Decision, Kpi, Outcome, Reward, SpecChange
+from schemas.events import Clock, Context, DeadLetter, Decision, FleetStatistics, Kpi, Outcome, Reward, SpecChange
 from schemas.wire import TYPES, decode, encode
 
 NAMES = st.text(min_size=1, max_size=64)
@@ -41,6 +41,10 @@ EVENTS = {
         st.none() | FLOATS, st.none() | FLOATS, BYTES, COUNTS,
     ),
     "specs": st.builds(SpecChange, COUNTS, NAMES, NAMES, st.none()),
+    "fleet": st.builds(
+        FleetStatistics, NAMES, COUNTS, ARMS, COUNTS, st.lists(COUNTS).map(tuple), BYTES, BYTES, BYTES,
+        st.tuples(FLOATS, FLOATS, FLOATS), FLOATS, FLOATS, FLOATS,
+    ),
     "dead-letters": st.builds(
         DeadLetter, NAMES, st.text(), st.text(), st.text(), INTS, INTS, INTS, st.none() | BYTES, st.none() | BYTES
     ),

@@ -15,7 +15,7 @@ import msgspec
 
 from schemas import wire
 from schemas.domains import Arm, Budget, Component, DomainSpec, LearnerSpec
-from schemas.events import Clock, Context, DeadLetter, Decision, Kpi, Outcome, Reward, SpecChange
+from schemas.events import Clock, Context, DeadLetter, Decision, FleetStatistics, Kpi, Outcome, Reward, SpecChange
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -68,6 +68,10 @@ EXAMPLES = (
     Kpi(
         "guild-42", "model_routing", "large", 1_759_996_800, 4, 3, 2.5, 0.006, 4, 3.0, 4, 0.0, 4, 812.0, 2400.0,
         bytes.fromhex("0a0909fd4a815abf52f03f120d1208000000000000004018ce031a0021000000000000f03f"), 1234,
+    ),
+    FleetStatistics(
+        "model_routing", 1, ("small", "large"), 20, (20, 18), bytes(24), bytes(16), bytes(16), (1.5, 2.0, 4.0), 0.25,
+        1.0, 1e-6,
     ),
     DeadLetter("learner", "invalid", "Expected `str`", "outcomes", 5, 99, 1_760_000_000_000, b"guild-42", b"\xc1\x00"),
 )  # fmt: skip
