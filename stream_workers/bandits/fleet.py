@@ -46,13 +46,20 @@ class Blocks(NamedTuple):
 
 
 def contribution(arms: int, features: NDArray[np.float32], chosen: NDArray[np.int64], reward: Array) -> Blocks:
-    """A tenant's blocks, clipped.  features: (n, d); chosen: (n,) index below `arms`; reward: (n,) in [0, 1]."""
+    """A tenant's blocks, clipped.
+
+    features: (n, d), NaN where missing; chosen: (n,) index below `arms`; reward: (n,) in [0, 1].
+    """
     n, d = features.shape
     if not n:
         return Blocks.zero(arms, d)
-    x = np.clip(features.astype(np.float64), -_UNIT, _UNIT)
-    mean, deviation = x.mean(axis=0), x.std(axis=0)
-    z = np.clip((x - mean) / np.maximum(deviation, _LEAST_DEVIATION), -_CLIP, _CLIP)
+    there = ~np.isnan(features)
+    x = np.clip(np.where(there, features, 0.0).astype(np.float64), -_UNIT, _UNIT)
+    counts = np.maximum(there.sum(axis=0), 1)
+    mean = x.sum(axis=0) / counts
+    off = np.where(there, x - mean, 0.0)
+    deviation = np.sqrt((off * off).sum(axis=0) / counts)
+    z = np.clip(off / np.maximum(deviation, _LEAST_DEVIATION), -_CLIP, _CLIP)
     phi = np.column_stack([np.ones(n), z])
     above = reward - reward.mean()
     theta = np.zeros((arms, 1 + d))

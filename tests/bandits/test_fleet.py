@@ -21,6 +21,7 @@ def tenants(draw):
     for _ in range(draw(st.integers(1, 6))):
         n = draw(st.sampled_from([0, 1, 2, 30, 300]))
         x = (rng.normal(size=(n, d)) * draw(st.sampled_from([0.0, 1e-9, 1.0, 1e30]))).astype(np.float32)
+        x[rng.random(x.shape) < draw(st.sampled_from([0.0, 0.3, 1.0]))] = np.nan
         reward = (rng.random(n) < rng.random()).astype(np.float64)
         found.append((x, rng.integers(K, size=n), reward))
     return K, found
