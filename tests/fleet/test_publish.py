@@ -66,7 +66,7 @@ def test_the_budget_is_for_all_records_together(crowd):
         made = make(crowd, before, terms, np.random.default_rng(seed))
         before += made.records
         assert made.spent == pytest.approx(epsilon_of(composed([each.mu for each in before]), 1e-6))
-    with pytest.raises(SpecificationError, match="would give away epsilon 3.11 at delta 1e-06; the budget is 3"):
+    with pytest.raises(SpecificationError, match=r"would give away epsilon 3\.11 at delta 1e-06; the budget is 3"):
         make(crowd, before, terms, np.random.default_rng(8))
 
 
