@@ -10,8 +10,11 @@ import sys
 import numpy as np
 from numba import config
 
+from schemas.domains import Arm, Budget, Component, DomainSpec, LearnerSpec
+from schemas.events import Decision, Outcome
 from stream_workers.bandits.policy import Batch, Setting
 from stream_workers.bandits.registry import make
+from stream_workers.learning.domain import DomainState, check
 
 CASES = {
     "doubly_robust": {}, "doubly_robust ": {"map": "standard"},
@@ -55,9 +58,34 @@ def digests(n):
     return found
 
 
+def domain_digest(n):
+    """Of all that a domain learns: champion, challengers, values, checks, costs, the budget's multiplier."""
+    batch, arms = log(n), tuple(Arm(f"a{i}", 0.1 * (i + 1)) for i in range(4))
+    spec = DomainSpec(
+        "t", "d", 5, arms, {"quality": Component(required=True), "cost": Component(weight=0.0)},
+        LearnerSpec("champion", "squarecb"),
+        (LearnerSpec("tree", "offset_tree"), LearnerSpec("fixed", "fixed", {"arm": "a1"})),
+        horizon_ms=100, forgetting=0.99, budget=Budget(0.2), missing="mean",
+    )  # fmt: skip
+    state, outcomes = DomainState(spec, 1), []
+    for i in range(n):
+        here = np.flatnonzero(batch.eligible[i])
+        p = np.full(len(here), 1 / len(here), "<f4").tobytes()
+        decision = Decision(
+            f"d{i}", "t", "d", tuple(f"a{a}" for a in here), here.tolist().index(batch.chosen[i]), p, p,
+            batch.features[i].tobytes(), "champion", 1, 0, 100, ("quality",), i, f"unit-{i % 5}",
+        )  # fmt: skip
+        observed = {"quality": float(batch.reward[i]), "cost": float(batch.costs[i, batch.chosen[i]])}
+        outcomes.append(Outcome(i, "complete", 10_000 + 50 * i, 10_040 + 50 * i, observed, i, decision))
+        check(outcomes[-1], spec)
+    state.learn(outcomes)
+    return hashlib.sha256(state.to_bytes()).hexdigest()
+
+
 if __name__ == "__main__":
     if config.DISABLE_JIT:
         from tests.bandits import interpreted
 
         interpreted.install()
-    json.dump(digests(int(sys.argv[1])), sys.stdout)
+    number = int(sys.argv[1])
+    json.dump({**digests(number), "domain": domain_digest(10 * number)}, sys.stdout)

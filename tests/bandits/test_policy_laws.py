@@ -1,12 +1,16 @@
 """Laws that every kind of policy is run through."""
 
+import itertools
 import math
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from stream_workers.bandits.packing import pack
 from stream_workers.bandits.policy import Batch, Setting
-from stream_workers.bandits.registry import KINDS, make
+from stream_workers.bandits.registry import KINDS, check_params, make
 
 #: Every kind with parameters worth telling apart.  A new kind belongs here (test_every_kind_is_here).
 CASES = {
@@ -32,7 +36,9 @@ CASES = {
     "fixed": ("fixed", {"arm": "a0"}),
     "uniform": ("uniform", {}),
 }
-SHAPES = [(1, 0), (1, 5), (2, 1), (5, 4), (12, 9)]
+SHAPES = [(1, 0), (1, 32), (2, 1), (3, 0), (5, 4), (12, 9), (64, 1), (3, 512)]
+#: Every number of arms with every number of features that are worth telling apart.
+GRID = list(itertools.product((1, 2, 3, 10, 64), (0, 1, 32, 512)))
 FORGETTING = [1.0, 0.99]
 
 
@@ -41,7 +47,7 @@ def test_every_kind_is_here():
     assert {kind for kind, _ in CASES.values()} == set(KINDS)
 
 
-@pytest.fixture(params=CASES)
+@pytest.fixture(params=CASES, scope="module")
 def case(request):
     """Kind and parameters."""
     return CASES[request.param]
@@ -53,8 +59,8 @@ def new(case, K, d, *, forgetting=1.0, minimum=0.05, names=None):
     return make(kind, Setting(arms, d, minimum, forgetting, params))
 
 
-def outcomes(K, d, n, seed=0):
-    """Logged outcomes with masks: some arm pays depending on the first feature."""
+def outcomes(K, d, n, seed=0, missing=0.0):
+    """Logged outcomes with masks: some arm pays depending on the first feature.  missing: share of features."""
     rng = np.random.default_rng(seed)
     features = rng.standard_normal((n, d)).astype(np.float32)
     eligible = rng.random((n, K)) < 0.7
@@ -63,6 +69,7 @@ def outcomes(K, d, n, seed=0):
     propensity = 1.0 / eligible.sum(1)
     lead = features[:, 0] if d else np.zeros(n)
     reward = 1.0 / (1.0 + np.exp(-lead * np.where(chosen % 2, 1, -1)))
+    features[rng.random((n, d)) < missing] = np.nan
     return Batch(features, eligible, chosen, propensity, reward, np.tile(rng.random(K), (n, 1)), rng.random(n))
 
 
@@ -76,20 +83,25 @@ def answer(policy, batch):
     return p.tobytes(), None if q is None else q.tobytes()
 
 
-@pytest.mark.parametrize(("K", "d"), SHAPES)
-@pytest.mark.parametrize("forgetting", FORGETTING)
-def test_probabilities(case, K, d, forgetting):
-    """At any stage of learning: rows sum to 1, masks and the floor are honoured, nothing is NaN."""
-    policy = new(case, K, d, forgetting=forgetting)
-    for seed in range(4):
-        batch = outcomes(K, d, 50, seed)
-        p, q = policy.distribution(batch.features, batch.eligible, batch.costs, 0.5)
-        assert p.sum(1) == pytest.approx(1)
-        assert (p[~batch.eligible] == 0).all()
-        floor = 0.05 / batch.eligible.sum(1, keepdims=True)
-        assert (p >= np.where(batch.eligible, floor * (1 - 1e-9), 0)).all()
-        assert q is None or np.isfinite(q).all()
-        policy.update(batch)
+def check_probabilities(p, q, eligible, minimum=0.05):
+    """Rows sum to 1, masks and the floor are honoured, nothing is NaN."""
+    assert p.sum(1) == pytest.approx(1)
+    assert (p[~eligible] == 0).all()
+    floor = minimum / eligible.sum(1, keepdims=True)
+    assert (p >= np.where(eligible, floor * (1 - 1e-9), 0)).all()
+    assert q is None or np.isfinite(q).all()
+
+
+@pytest.mark.parametrize(("K", "d"), GRID)
+@pytest.mark.parametrize("missing", [0.0, 0.3])
+def test_probabilities(case, K, d, missing):
+    """At any stage of learning, for any number of arms and features, of which some may be missing."""
+    policy = new(case, K, d, forgetting=0.99 if (K + d) % 2 else 1.0)
+    for seed in range(2):
+        batch = outcomes(K, d, 15, seed, missing)
+        check_probabilities(*policy.distribution(batch.features, batch.eligible, batch.costs, 0.5), batch.eligible)
+        check_probabilities(*policy.update(batch), batch.eligible)
+    check_probabilities(*policy.distribution(batch.features, batch.eligible, batch.costs, 0.5), batch.eligible)
 
 
 def test_no_eligible_arm(case):
@@ -108,10 +120,10 @@ def test_batch_is_its_sequence(case, K, d, forgetting):
 
     What deciding says is another order of the same sums, with fused operations: as near as float64 lets them be.
     """
-    batch = outcomes(K, d, 80)
+    batch = outcomes(K, d, 40, missing=0.1)
     whole, single = new(case, K, d, forgetting=forgetting), new(case, K, d, forgetting=forgetting)
     p, q = whole.update(batch)
-    for i in range(80):
+    for i in range(40):
         said = single.distribution(
             batch.features[i : i + 1], batch.eligible[i : i + 1], batch.costs[i : i + 1], float(batch.lambdas[i])
         )
@@ -130,14 +142,57 @@ def test_batch_is_its_sequence(case, K, d, forgetting):
 def test_bytes(case, K, d, forgetting):
     """A policy from bytes answers the same, goes on the same and has the same bytes."""
     policy = new(case, K, d, forgetting=forgetting)
-    policy.update(outcomes(K, d, 60))
+    policy.update(outcomes(K, d, 30))
     twin = type(policy).from_bytes(policy.to_bytes(), policy.setting)
-    more = outcomes(K, d, 60, seed=1)
+    more = outcomes(K, d, 30, seed=1)
     assert twin.to_bytes() == policy.to_bytes()
     assert answer(twin, more) == answer(policy, more)
     policy.update(more)
     twin.update(more)
     assert twin.to_bytes() == policy.to_bytes()
+
+
+def test_bytes_of_others_are_refused(case):
+    """Bytes of another kind, cut off, or of nothing: refused with what to do, never misread.  Their number is known
+    before there are any."""
+    policy = new(case, 3, 2)
+    policy.update(outcomes(3, 2, 20))
+    data = policy.to_bytes()
+    assert KINDS[case[0]].policy.state_bytes(3, 2, check_params(*case)) == len(data)
+    for wrong in (b"\x93other", data[:-1], data + b"\0", pack({"theta": np.zeros(3)}, "another.1")):
+        if wrong != data:
+            with pytest.raises(ValueError, match="rebuild it from the outcomes log"):
+                type(policy).from_bytes(wrong, policy.setting)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.integers(0, 60), max_size=6), st.sampled_from([1.0, 0.97]))
+@pytest.mark.parametrize("delay", [0, 25])
+def test_any_batches_any_delay(case, delay, cuts, forgetting):
+    """However outcomes are cut into batches, and however many decisions are made while they are under way, the state is
+    that of learning them one after the other: it does not know when it was asked."""
+    batch, whole = outcomes(4, 3, 60, missing=0.1), new(case, 4, 3, forgetting=forgetting)
+    whole.update(batch)
+    policy, ends = new(case, 4, 3, forgetting=forgetting), sorted({0, *cuts, 60})
+    for begin, end in itertools.pairwise(ends):
+        now = part(batch, slice(min(begin + delay, 59), 60))
+        policy.distribution(now.features, now.eligible, now.costs, 0.1)
+        policy.update(part(batch, slice(begin, end)))
+    assert policy.to_bytes() == whole.to_bytes()
+
+
+def test_missing_is_the_mean(case):
+    """A request of which nothing is known is answered as one whose features all are at their means."""
+    policy, batch = new(case, 4, 3), outcomes(4, 3, 700, missing=0.2)
+    policy.update(batch)
+    there = batch.features.astype(np.float64)
+    # What the standardiser froze: the first 500 of each feature that were there.
+    mean = [column[~np.isnan(column)][:500].mean() for column in there.T]
+    full, free = np.ones((1, 4), np.bool_), np.zeros((1, 4))
+    unknown = policy.distribution(np.full((1, 3), np.nan, np.float32), full, free, 0.0)
+    known = policy.distribution(np.array([mean], np.float32), full, free, 0.0)
+    assert unknown[0] == pytest.approx(known[0], abs=1e-3)
+    assert unknown[1] is None or unknown[1] == pytest.approx(known[1], abs=1e-4)
 
 
 def test_reading_changes_nothing(case):
@@ -178,6 +233,77 @@ def test_arms_change(case):
     policy.update(outcomes(3, 3, 50, seed=4))
     twin = type(policy).from_bytes(policy.to_bytes(), policy.setting)
     assert twin.to_bytes() == policy.to_bytes()
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.data())
+def test_arms_come_go_move_and_change_price(case, data):
+    """Through any such changes while it runs: probabilities stay probabilities, what is known of an arm that stays goes
+    with its name, and the policy from its bytes goes on to the bit."""
+    kind = case[0]
+    names = [f"a{i}" for i in range(data.draw(st.integers(1, 5)))]
+    policy, fresh = new(case, len(names), 3, forgetting=0.99, names=names), itertools.count(100)
+    for round_ in range(4):
+        K = len(names)
+        batch = outcomes(K, 3, 12, seed=data.draw(st.integers(0, 9)))
+        policy.update(batch._replace(costs=batch.costs * (1 + 4 * round_)))  # repriced
+        x, full, free = batch.features, np.ones((12, K), np.bool_), np.zeros((12, K))
+        _, before = policy.distribution(x, full, free, 0.0)
+        stay = data.draw(st.lists(st.sampled_from(names), unique=True))
+        come = [f"a{next(fresh)}" for _ in range(data.draw(st.integers(0 if stay else 1, 3)))]
+        following = data.draw(st.permutations(stay + come))
+        policy.rearrange(Setting(tuple(following), 3, 0.05, 0.99, case[1]))
+        K = len(following)
+        full, free = np.ones((12, K), np.bool_), np.zeros((12, K))
+        p, after = policy.distribution(x, full, free, 0.0)
+        check_probabilities(p, after, full)
+        if before is not None and kind != "corral":
+            for name in stay:
+                assert (after[:, following.index(name)] == before[:, names.index(name)]).all()
+        twin = type(policy).from_bytes(policy.to_bytes(), policy.setting)
+        more = outcomes(K, 3, 8, seed=1)
+        for each in (policy, twin):
+            each.update(more)
+        assert twin.to_bytes() == policy.to_bytes()
+        names = following
+
+
+def test_order_of_arms_does_not_matter(case):
+    """With its arms in another order a policy decides and learns the same, arm by arm."""
+    policy = new(case, 6, 4)
+    policy.update(outcomes(6, 4, 200))
+    order = np.array([3, 0, 5, 1, 4, 2])
+    twin = type(policy).from_bytes(policy.to_bytes(), policy.setting)
+    names = tuple(policy.setting.arms[i] for i in order)
+    twin.rearrange(Setting(names, 4, 0.05, 1.0, case[1]))
+    more = outcomes(6, 4, 100, seed=1)
+    moved = more._replace(
+        eligible=more.eligible[:, order].copy(),
+        chosen=np.argsort(order)[more.chosen],
+        costs=more.costs[:, order].copy(),
+    )
+    for one, other in (
+        (policy.update(more), twin.update(moved)),
+        (
+            policy.distribution(more.features, more.eligible, more.costs, 0.2),
+            twin.distribution(moved.features, moved.eligible, moved.costs, 0.2),
+        ),
+    ):
+        assert other[0] == pytest.approx(one[0][:, order], abs=1e-6)
+        assert one[1] is None or other[1] == pytest.approx(one[1][:, order], abs=1e-9)
+
+
+def test_forgetting_forgets(case):
+    """After the world turned, estimates that forget are nearer to how it is now."""
+    estimates = {}
+    for forgetting in (1.0, 0.95):
+        policy = new(case, 3, 2, forgetting=forgetting)
+        batch = outcomes(3, 2, 300)
+        policy.update(batch._replace(reward=np.ones(300)))
+        policy.update(part(batch, slice(0, 60))._replace(reward=np.zeros(60)))
+        _, estimates[forgetting] = policy.distribution(batch.features, np.ones((300, 3), np.bool_), batch.costs, 0.0)
+    if estimates[1.0] is not None:
+        assert estimates[0.95].mean() < 0.5 * estimates[1.0].mean()
 
 
 def test_same_setting_changes_nothing(case):

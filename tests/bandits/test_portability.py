@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from .interpreted import fma
-from .states import CASES, digests, log
+from .states import CASES, digests, domain_digest, log
 
 ROOT = Path(__file__).resolve().parents[2]
 OUTCOMES = 12
@@ -31,13 +31,14 @@ WAYS = {
 @pytest.fixture(scope="module")
 def here():
     """What this process learns."""
-    return digests(OUTCOMES)
+    return {**digests(OUTCOMES), "domain": domain_digest(10 * OUTCOMES)}
 
 
 @pytest.mark.timeout(900)  # compiling for another target takes as long as the first import does
 @pytest.mark.parametrize("way", WAYS)
 def test_same_bits(way, here):
-    """Every learner, with and without forgetting: the same state, the same probabilities and estimates, to the bit."""
+    """Every learner, with and without forgetting: the same state, probabilities and estimates, to the bit; and the
+    whole state of a domain: values, checks, costs and budget beside the learners."""
     if way in ("plain-x86-64", "avx2") and os.uname().machine not in ("x86_64", "AMD64"):
         pytest.skip("a target of x86-64")
     command = [sys.executable, "-m", "tests.bandits.states", str(OUTCOMES)]
@@ -47,7 +48,7 @@ def test_same_bits(way, here):
     assert done.returncode == 0, done.stderr[-2000:]
     found = json.loads(done.stdout)
     assert [name for name in here if found[name] != here[name]] == []
-    assert len(here) == 2 * len(CASES)
+    assert len(here) == 2 * len(CASES) + 1
 
 
 def test_the_log_is_no_trifle():
