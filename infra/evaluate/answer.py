@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from stream_workers.evaluation import offline
 from stream_workers.evaluation.bounded import Bounded, limits_at
+from stream_workers.evaluation.clusters import FEWEST
 from stream_workers.evaluation.confidence import ALPHA
 from stream_workers.evaluation.offline import Logged
 from stream_workers.evaluation.reward_model import cross_fitted, folds_of
@@ -66,7 +67,7 @@ class PolicyAnswer(Struct, frozen=True):
     largest_weight: float
     overlap: str  # good, fair, thin, poor, none
     words: str
-    design_effect: float
+    design_effect: float | None  # how much more variance there may be for outcomes of one unit are alike; None: unknown
     values: list[Value]
     differences: list[Less]
     running: list[Moment]
@@ -135,7 +136,7 @@ def _logged(history: History, arrays: Arrays) -> Logged:
     data = arrays.columns
     _, _, predicted = along(MODEL, history, arrays)
     fold = folds_of(arrays.cluster)
-    fitted = cross_fitted(data.features, data.chosen, data.reward, len(arrays.arms), fold)
+    fitted = cross_fitted(data.features, data.chosen, data.reward, 1.0 / data.propensity, len(arrays.arms), fold)
     logged = data.propensities.astype(np.float64)
     return Logged(data.chosen, data.eligible, logged, data.reward, fitted, predicted, arrays.cluster)
 
@@ -162,7 +163,7 @@ def _policy(row: _Row, logged: Logged, arrays: Arrays, best: int, rng: np.random
         overlap.largest_weight,
         overlap.grade,
         overlap.words,
-        found.design_effect,
+        None if np.isnan(found.design_effect) else found.design_effect,
         [Value(each.name, *(None if x is None or np.isnan(x) else x for x in each[1:])) for each in found.values],
         _differences(here, target, arrays, best, rng),
         _running(found.terms, here, target),
@@ -198,6 +199,8 @@ def _notes(rows: Sequence[_Row], arrays: Arrays, learned: int) -> list[str]:
             "The outcomes do not say who they are about (`unit` of contexts), so each counts as independent of the "
             "others; with several by one user, intervals are too narrow for other users."
         )
+    elif int(arrays.cluster.max()) + 1 < FEWEST:
+        found.append(f"There are fewer than {FEWEST} units: intervals are about these, not about others like them.")
     for row in rows:
         if isinstance(row.wanted, Frozen) and not learned:
             found.append(

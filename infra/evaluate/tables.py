@@ -51,7 +51,7 @@ def _head(policy: PolicyAnswer) -> Text:
     text.append("  overlap ")
     text.append(policy.overlap, _STYLES[policy.overlap])
     text.append(f": {policy.words}")
-    if policy.design_effect > 1.0:
+    if policy.design_effect is not None and policy.design_effect > 1.0:
         wider = policy.design_effect**0.5
         text.append(f"\n  outcomes of one unit are alike: intervals are {wider:.1f} times as wide for it", "dim")
     return text

@@ -15,8 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .confidence import ALPHA, LEAST, Interval, half_width
+from .groups import GROUPS, highest_variance
 
 Array = NDArray[np.float64]
+
+#: Fewer clusters say nothing about others.
+FEWEST = GROUPS
 
 
 def numbered(names: Sequence[Hashable]) -> NDArray[np.int64]:
@@ -50,7 +54,14 @@ def cluster_interval(terms: Array, clusters: NDArray[np.int64], alpha: float = A
 
 
 def design_effect(terms: Array, clusters: NDArray[np.int64]) -> float:
-    """How many times the mean's variance is what it would be, were all outcomes independent (Kish); NaN: unknown."""
+    """How many times the mean's variance may be what it would be, were all outcomes independent: an upper 95% limit.
+
+    1: every outcome is a cluster of its own; NaN: there are fewer than FEWEST clusters, or nothing varies.
+    """
     C, variance = unit_variance(terms, clusters)
-    alone = float(terms.var(ddof=1)) / len(terms) if len(terms) > 1 else 0.0
-    return variance / C / alone if alone > 0.0 and C > 1 else math.nan
+    if len(terms) == C:
+        return 1.0
+    alone = float(terms.var(ddof=1)) / len(terms)
+    if alone <= 0.0 or C < FEWEST:
+        return math.nan
+    return max(1.0, highest_variance(C - 1.0) * variance / C / alone)

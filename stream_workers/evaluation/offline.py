@@ -73,7 +73,7 @@ class Evaluation(NamedTuple):
 
     n: int
     clusters: int
-    design_effect: float  # 1: outcomes of a cluster are not alike
+    design_effect: float  # see `clusters.design_effect`
     overlap: Overlap
     values: list[Valued]
     terms: Bounded  # of DR, for plots
@@ -98,7 +98,7 @@ def evaluate(logged: Logged, target: Array, rng: np.random.Generator) -> Evaluat
     )  # fmt: skip
     threshold = tuning.slope(values, lambda m: switch_dr(*given, m))
     shrinkage = tuning.slope(tuning.shrinkages(weight), lambda m: dros(*given, m))
-    effect = _effect(doubly, logged.cluster)
+    effect = clusters.design_effect(doubly, logged.cluster)
     by_weight = bounded(target, logged.propensities, np.zeros_like(target), logged.chosen, logged.reward)
     by_both = bounded(target, logged.propensities, logged.predicted, logged.chosen, logged.reward)
     means = {
@@ -137,7 +137,7 @@ def difference(
         target - other, logged.propensities, logged.predicted, logged.chosen, logged.reward, difference=True
     )
     estimate = float(terms.mean())
-    effect = _effect(terms, logged.cluster)
+    effect = clusters.design_effect(terms, logged.cluster)
     limits = _wide(sides, n, estimate, effect, alpha)
     (resampled,) = bootstrap.intervals([clusters.sums(terms, logged.cluster)], rng, alpha)
     return Difference(against, n, estimate, *limits, *resampled)
@@ -157,20 +157,10 @@ def best_arm(logged: Logged) -> int:
     return int(values.argmax())
 
 
-def _effect(terms: Array, cluster: NDArray[np.int64]) -> float:
-    """The design effect where outcomes of a cluster are alike beyond chance, else 1."""
-    C = int(cluster.max()) + 1
-    if len(terms) == C:
-        return 1.0
-    found = clusters.design_effect(terms, cluster)
-    # Its standard error under independence, by the normal approximation of a variance over C clusters.
-    return found if found > 1.0 + 1.645 * math.sqrt(2.0 / C) else 1.0
-
-
 def _wide(sides: Bounded, n: int, estimate: float, effect: float, alpha: float = ALPHA) -> tuple[float, float]:
     """The limits, away from the estimate by the root of the design effect."""
     lower, upper = limits_at(sides, n, alpha)
-    if effect == 1.0:
+    if effect == 1.0 or math.isnan(effect):
         return lower, upper
     by = math.sqrt(effect)
     least = -1.0 if sides.difference else 0.0

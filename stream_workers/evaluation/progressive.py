@@ -12,8 +12,8 @@ Beside it run the terms that are bounded from below and from above (`pseudo_outc
 empirical Bernstein confidence sequence (`empirical_bernstein`) for the mean, over the outcomes so far, of what the
 policies then in force would have earned on average.  It holds at every moment at once, whatever the policies learned
 meanwhile, however the contexts moved and however large the weights were.  The same for differences: the champion less
-each fixed arm, and less each challenger.  Where the outcomes of one unit are alike, beyond chance (`groups`), limits
-are wider by the root of the design effect, so that they speak of such units and not only of these.
+each fixed arm, and less each challenger.  Where outcomes name units, limits are wider by the root of the design
+effect (`groups`), so that they speak of such units and not only of these.
 """
 
 import math
@@ -27,7 +27,7 @@ from stream_workers.bandits.kernel import kernel
 
 from .confidence import ALPHA, Interval, half_width
 from .empirical_bernstein import joint_limit
-from .groups import GROUPS, design_effect
+from .groups import ROWS, add, design_effect
 from .overlap import Overlap, overlap
 from .pseudo_outcomes import (
     AHEAD,
@@ -127,7 +127,7 @@ def evaluate(
 
     propensities: (n, K) as logged, that of the chosen arm above 0; group: (n,) see `groups`.  policies (P, MOMENTS),
     weights (P, WEIGHTS), arms (K, MOMENTS), ahead (K, MOMENTS: champion less arm), versus (P - 1, MOMENTS: champion
-    less challenger), groups (GROUPS, 2: number and sum of the champion's terms), acted (K, 3: rewards of the arm that
+    less challenger), groups (ROWS, 2: number and sum of the champion's terms), acted (K, 3: rewards of the arm that
     acted).
     """
     P, n, K = probabilities.shape
@@ -161,8 +161,7 @@ def evaluate(
             if each == 0:
                 champion = term
                 of_champion[:] = bounded
-                groups[group[i], 0] += 1.0
-                groups[group[i], 1] += term
+                add(groups, group[i], term)
                 continue
             bounded[:] = 0.0
             for a in range(K):
@@ -194,13 +193,13 @@ def parts(policies: int, arms: int) -> dict[str, tuple[type[np.float64], tuple[i
     """Types and shapes of its arrays, in the order of use: deciding, too, reads what the arms that acted earned."""
     shapes = {
         "acted": (arms, 3), "policies": (policies, MOMENTS), "weights": (policies, WEIGHTS), "arms": (arms, MOMENTS),
-        "groups": (GROUPS, 2), "ahead": (arms, MOMENTS), "versus": (policies - 1, MOMENTS),
+        "groups": (ROWS, 2), "ahead": (arms, MOMENTS), "versus": (policies - 1, MOMENTS),
     }  # fmt: skip
     return {name: (np.float64, shape) for name, shape in shapes.items()}
 
 
 class Progressive:
-    """The estimates of one domain: 8 (26 P + 25 K + 21) bytes.  names: its P policies, the champion first; arms: K."""
+    """The estimates of one domain: 8 (26 P + 25 K + 23) bytes.  names: its P policies, the champion first; arms: K."""
 
     __slots__ = ("arm_names", "names", "own")
 
@@ -237,7 +236,7 @@ class Progressive:
 
     @property
     def groups(self) -> NDArray[np.float64]:
-        """Number and sum of the champion's terms by group of units, (GROUPS, 2)."""
+        """Number and sum of the champion's terms by group of units, (ROWS, 2)."""
         return self.own["groups"]
 
     @property
@@ -284,15 +283,22 @@ class Progressive:
         return np.where(self.acted[:, 0] > 0.0, self.acted[:, 1], PRIOR_MEAN)
 
     def design_effect(self) -> float:
-        """How many times the variance of a value is what it would be, were the outcomes of one unit not alike."""
+        """How many times the variance of a value may be what it would be, were the outcomes of one unit not alike.
+
+        NaN: too few to tell (`groups`); intervals are then about the units that were there.
+        """
         n, mean, m2 = self.policies[0, :3].tolist()
         return design_effect(self.groups, n, mean, m2 / n if n else 0.0)
 
+    def _wider(self) -> float:
+        effect = self.design_effect()
+        return 1.0 if math.isnan(effect) else math.sqrt(effect)
+
     def _value(self, moments: NDArray[np.float64]) -> Interval:
-        return _between(moments, ALPHA, VALUE_SCALES, 0.0, 1.0, math.sqrt(self.design_effect()))
+        return _between(moments, ALPHA, VALUE_SCALES, 0.0, 1.0, self._wider())
 
     def _difference(self, moments: NDArray[np.float64], alpha: float = ALPHA) -> Interval:
-        return _between(moments, alpha, DIFFERENCE_SCALES, -1.0, 1.0, math.sqrt(self.design_effect()))
+        return _between(moments, alpha, DIFFERENCE_SCALES, -1.0, 1.0, self._wider())
 
     def value(self, name: str) -> Interval:
         """A policy's value."""

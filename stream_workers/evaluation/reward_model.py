@@ -15,6 +15,8 @@ Array = NDArray[np.float64]
 
 FOLDS: Final = 5
 RIDGE: Final = 10.0
+#: An outcome counts at most as that many.
+HEAVIEST: Final = 20.0
 #: Features further from the mean than this many deviations count as that far.
 _FURTHEST: Final = 4.0
 
@@ -32,33 +34,42 @@ def cross_fitted(
     features: NDArray[np.float32],
     chosen: NDArray[np.int64],
     reward: Array,
+    weight: Array,
     arms: int,
     fold: NDArray[np.int64],
     ridge: float = RIDGE,
 ) -> Array:
-    """Predicted rewards in [0, 1] of every arm for every outcome, (n, K).  features: (n, d); fold: (n,)."""
-    x = features.astype(np.float64)
+    """Predicted rewards in [0, 1] of every arm for every outcome, (n, K).
+
+    features: (n, d); weight: (n,) of the outcomes, 1 / propensity; fold: (n,).  An arm's outcomes are those that the
+    logging policy thought good for it; weighted, up to HEAVIEST, they are as if it had been tried on any request.
+    """
+    x, w = features.astype(np.float64), np.minimum(weight, HEAVIEST)
     predicted = np.empty((len(x), arms))
     for each in np.unique(fold):
         held = fold == each
-        predicted[held] = _predict(x[~held], chosen[~held], reward[~held], x[held], arms, ridge)
+        predicted[held] = _predict(x[~held], chosen[~held], reward[~held], w[~held], x[held], arms, ridge)
     return np.clip(predicted, 0.0, 1.0)
 
 
-def _predict(x: Array, chosen: NDArray[np.int64], reward: Array, new: Array, arms: int, ridge: float) -> Array:
+def _predict(
+    x: Array, chosen: NDArray[np.int64], reward: Array, weight: Array, new: Array, arms: int, ridge: float
+) -> Array:
     if not len(x):
         return np.full((len(new), arms), 0.5)
     mean, scale = x.mean(axis=0), x.std(axis=0)
     scale = np.where(scale > 0.0, scale, np.inf)  # a feature that never changes says nothing
     z = np.clip((x - mean) / scale, -_FURTHEST, _FURTHEST)
     z_new = np.clip((new - mean) / scale, -_FURTHEST, _FURTHEST)
-    overall = float(reward.mean())
+    overall = float((weight * reward).sum() / weight.sum())
     out = np.empty((len(new), arms))
     for a in range(arms):
-        rows = z[chosen == a]
-        r = reward[chosen == a]
+        rows, r = z[chosen == a], reward[chosen == a]
+        # Of sum (sum w) / (sum w^2): so many equal ones say as much (Kish), which the ridge is meant for.
+        w = weight[chosen == a]
+        w = w * (w.sum() / (w**2).sum()) if len(w) else w
         # The arm's level as one pseudo-outcome of the overall mean would leave it.
-        level = (float(r.sum()) + overall) / (len(r) + 1.0)
-        gram = rows.T @ rows + ridge * np.eye(z.shape[1])
-        out[:, a] = level + z_new @ np.linalg.solve(gram, rows.T @ (r - level))
+        level = (float((w * r).sum()) + overall) / (float(w.sum()) + 1.0)
+        gram = (rows * w[:, None]).T @ rows + ridge * np.eye(z.shape[1])
+        out[:, a] = level + z_new @ np.linalg.solve(gram, (rows * w[:, None]).T @ (r - level))
     return out

@@ -5,6 +5,7 @@ batched.  `decide` only reads it.
 """
 
 import itertools
+import math
 import struct
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple, Self
@@ -298,6 +299,7 @@ class DomainState:
         """Plain data for status and explanations: counts, lambda, and values with 95% time-uniform intervals."""
         evaluation = self._evaluation
         best, advantage, baseline = evaluation.best_arm(), evaluation.advantage(), self._terms.baseline
+        effect = evaluation.design_effect()
         return {
             "tenant": self.spec.tenant,
             "domain": self.spec.domain,
@@ -332,7 +334,7 @@ class DomainState:
             "champion_less_best_fixed": None if advantage is None else _plain(advantage),
             "baseline": None if baseline is None else self.spec.arms[baseline].name,
             "champion_less_baseline": None if baseline is None else _plain(evaluation.over_arm(baseline)),
-            "design_effect": evaluation.design_effect(),
+            "design_effect": None if math.isnan(effect) else effect,
             "alarms": self.alarms(),
             "checks": checks.findings(self._own["checks"], self._terms.checked),
         }

@@ -18,7 +18,7 @@ from ..bandits.deciding import AHEAD, group
 from ..bandits.kernel import kernel
 from ..bandits.steering import CONSTANTS, steer
 from ..bandits.updating import learn
-from ..evaluation.groups import GROUPS
+from ..evaluation.groups import ROWS
 from ..evaluation.progressive import CLIP, MOMENTS, WEIGHTS, evaluate
 from ..honesty.gathering import gather
 from . import layout
@@ -167,7 +167,7 @@ def learn_many(
             probabilities, model, has_model, mask, acts, logged, r, unit, CLIP,
             matrix(domain[layout.VALUES], size, MOMENTS), matrix(domain[layout.WEIGHTS], size, WEIGHTS),
             matrix(domain[layout.FIXED], K, MOMENTS), matrix(domain[layout.AHEAD], K, MOMENTS),
-            matrix(domain[layout.VERSUS], size - 1, MOMENTS), matrix(domain[layout.GROUPS], GROUPS, 2),
+            matrix(domain[layout.VERSUS], size - 1, MOMENTS), matrix(domain[layout.GROUPS], ROWS, 2),
             matrix(domain[layout.ACTED], K, 3),
         )  # fmt: skip
         alarms[g] = gather(

@@ -117,7 +117,7 @@ def columns(outcomes: Sequence[Outcome], spec: DomainSpec, index: dict[str, int]
         np.array(complete, np.bool_),
         np.array([each.decided_at_ms for each in outcomes], np.float64),
         np.array([each.ended_at_ms for each in outcomes], np.float64),
-        groups([each.decision.unit or each.decision.id for each in outcomes]),
+        groups([each.decision.unit for each in outcomes], [each.decision.id for each in outcomes]),
     )
 
 

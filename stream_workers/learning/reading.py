@@ -248,7 +248,8 @@ def read_outcomes(
         begin, size, at = read_text(data, at, end)
         if at < 0 or not _is(data, begin, size, _DECISION):
             continue
-        unit_at, unit_size, at = _read_name(data, at, end, _ID_BYTES)  # who is alone is a unit
+        unit_at, unit_size, at = _read_name(data, at, end, _ID_BYTES)  # of one that names no unit
+        named = False
         tenant_at, tenant_size, at = _read_name(data, at, end, NAME_BYTES)
         domain_at, domain_size, at = _read_name(data, at, end, NAME_BYTES)
         if at < 0 or tenant_size != key_size[i] or not equal(data, tenant_at, data, key_at[i], tenant_size):
@@ -282,7 +283,7 @@ def read_outcomes(
         if fields == _DECISION_FIELDS:
             begin, size, at = _read_origin(data, at, end)
             if size > 0:
-                unit_at, unit_size = begin, size
+                unit_at, unit_size, named = begin, size, True
         if at != end or min(version, learned, horizon, context) < 0:
             continue
         copy_bytes(probabilities, 0, data, p_at, p_size)
@@ -310,7 +311,7 @@ def read_outcomes(
         row[found], slot[found], ordinal[found] = i, which, number
         chosen[found], propensity[found], costs[found] = places[choice], np.float64(probabilities[choice]), cost
         decided[found], ended[found] = np.float64(begun), np.float64(over)
-        group[found] = group_of(data, unit_at, unit_at + unit_size)
+        group[found] = group_of(data, unit_at, unit_at + unit_size, named)
         reward[found], complete[found] = worth(
             parts, domain[layout.PARTS], components, domain_floats[which, layout.DEFAULT], values
         )

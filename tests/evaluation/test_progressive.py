@@ -31,7 +31,7 @@ def stream(n, seed=0, *, masks=True):
     chosen = np.array([rng.choice(3, p=row) for row in logging])
     means = np.clip(rng.normal([0.3, 0.5, 0.6], 0.2, (n, 3)), 0, 1)
     reward = (rng.random(n) < means[np.arange(n), chosen]).astype(float)
-    group = rng.integers(0, GROUPS, n)
+    group = rng.integers(0, GROUPS, n) + GROUPS  # no outcome names a unit
     return (np.stack([champion, other]), means**2, eligible, chosen, logging.astype(np.float32), reward, group), means
 
 
@@ -112,7 +112,9 @@ def test_the_definitions(interpreted, monkeypatch):
         assert state.overlap(NAMES[i]).effective == pytest.approx(w.sum() ** 2 / (w**2).sum())
     terms = dr(reward, p[rows, chosen], chosen, probabilities[0], data[1], CLIP)
     for g in range(GROUPS):
-        assert state.groups[g] == pytest.approx([(group == g).sum(), terms[group == g].sum()])
+        rows = group == g + GROUPS
+        assert state.groups[g] == pytest.approx([rows.sum(), terms[rows].sum()])
+    assert (state.groups[GROUPS] == 0).all()
     for a in range(3):
         assert state.arm_means()[a] == pytest.approx(reward[chosen == a].mean())
 
@@ -188,22 +190,32 @@ def test_many_arms_make_the_advantage_wider():
 
 
 def test_alike_units_widen():
-    """Where the outcomes of a unit are alike, limits are wider by the root of the design effect; else not at all."""
+    """Where outcomes name units, limits are wider by the root of the design effect, more where they are alike."""
     data, _ = stream(3_000, masks=False)
-    *columns, group = data
+    *columns, unnamed_group = data
+    group = unnamed_group - GROUPS
     state = Progressive(NAMES, ARMS)
-    feed(state, data)
-    assert state.design_effect() == 1.0
+    feed(state, (*columns, group))
+    assert state.groups[GROUPS, 0] == 3_000
+    assert 1.0 <= state.design_effect() < 4.5
+    unnamed = Progressive(NAMES, ARMS)
+    feed(unnamed, data)
+    assert unnamed.design_effect() == 1.0
+    assert (unnamed.groups[:GROUPS] == state.groups[:GROUPS]).all()
     effect = np.random.default_rng(1).normal(0, 0.3, GROUPS)
     columns[5] = np.clip(columns[5] + effect[group], 0, 1)
     alike = Progressive(NAMES, ARMS)
     feed(alike, (*columns, group))
-    assert alike.design_effect() > 3
+    assert alike.design_effect() > 6
     value = alike.value("champion")
     n, mean, m2 = alike.policies[0, :3]
     wide = math.sqrt(alike.design_effect()) * half_width(int(n), m2 / n)
     assert value.asymptotic_upper == pytest.approx(min(mean + wide, 1.0))
     assert value.upper > value.asymptotic_upper or value.upper == 1.0
+    few = Progressive(NAMES, ARMS)
+    feed(few, (*columns, np.minimum(group, 3)))
+    assert math.isnan(few.design_effect())
+    assert few.value("champion").upper - few.value("champion").lower < value.upper - value.lower
 
 
 def test_clipped_weights_are_counted():
