@@ -18,9 +18,11 @@ from numpy.typing import NDArray
 from schemas.errors import SpecificationError
 
 from . import packing
+from .corral import Corral
 from .feature_map import FREEZE_AFTER
 from .fleet import Common
 from .linear import Linear
+from .offset_tree import OffsetTree
 from .panels import diagonal, set_diagonal
 from .policy import Batch, Policy, Setting, matches
 from .registry import KINDS, make
@@ -170,14 +172,17 @@ def _from_learned(kind: str, setting: Setting, form: Learned) -> Policy:
             f"a prior that {kind} learned with {_words(form.params)} is none under {_words(setting.params)}: "
             "map and width must be the same"
         )
-    if isinstance(policy, Linear):
-        policy.placed().arrays["counters"][:] *= form.weight  # how sharply it exploits is evidence, too
+    for each in policy.bases.values() if isinstance(policy, Corral) else (policy,):
+        if isinstance(each, Linear | OffsetTree):
+            each._arrays["counters"][:] *= form.weight  # how sharply it exploits is evidence, too
     return policy
 
 
 def _shape(policy: Policy) -> tuple[Any, ...]:
     """What must be the same before and after another setting, or all was lost."""
-    return policy._constants[:2] if isinstance(policy, Linear) else ()
+    if isinstance(policy, Corral):
+        return tuple(policy.bases)
+    return policy._constants[:2] if isinstance(policy, Linear | OffsetTree) else ()
 
 
 def _words(params: Mapping[str, float | str]) -> str:

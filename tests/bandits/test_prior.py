@@ -179,6 +179,15 @@ def test_what_does_not_fit_is_refused(make_prior, says):
         prior.begin("squarecb", setting_of("squarecb"), make_prior())
 
 
+@pytest.mark.parametrize(
+    ("kind", "theirs"), [("offset_tree", {"map": "standard"}), ("corral", {"bases": "linucb:small,offset_tree:small"})]
+)
+def test_other_shapes_of_other_kinds_are_refused(kind, theirs):
+    """Nothing that was learned would be left under the setting: said, not begun with nothing."""
+    with pytest.raises(SpecificationError, match="map and width"):
+        prior.begin(kind, setting_of(kind), prior.learned(taught(kind, **theirs), 300, 30))
+
+
 @given(st.binary(max_size=60), st.integers(0, 2000), st.binary(min_size=1, max_size=4))
 def test_damaged_priors_are_refused(noise, place, piece):
     """Any bytes, and any bytes put into a good prior: a policy or a SpecificationError, nothing else."""

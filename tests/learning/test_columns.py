@@ -29,6 +29,8 @@ LEARNERS = (
     LearnerSpec("random", "uniform"),
     LearnerSpec("first", "fixed", {"arm": "a0"}),
 )
+#: With one that only the path of single records knows.
+WITH_OTHERS = (*LEARNERS, LearnerSpec("tree", "offset_tree"))
 COMPONENTS = {
     "quality": Component(weight=2.0, required=True),
     "cost": Component(worst=1.0, best=0.0),
@@ -37,9 +39,9 @@ COMPONENTS = {
 }
 
 
-def spec_of(rng, tenant):
+def spec_of(rng, tenant, learners=LEARNERS):
     """A domain of any shape, as its outcomes need it."""
-    order = rng.permutation(len(LEARNERS))[: rng.integers(1, 4)]
+    order = rng.permutation(len(learners))[: rng.integers(1, 4)]
     parts = [list(COMPONENTS)[i] for i in rng.permutation(len(COMPONENTS))[: rng.integers(1, 5)]]
     return DomainSpec(
         tenant,
@@ -47,8 +49,8 @@ def spec_of(rng, tenant):
         int(rng.integers(0, 7)),
         tuple(Arm(f"a{a}", float(rng.random()), bool(a == 0 or rng.random() < 0.8)) for a in range(rng.integers(1, 6))),
         {name: COMPONENTS[name] for name in parts},
-        LEARNERS[order[0]],
-        tuple(LEARNERS[i] for i in order[1:]),
+        learners[order[0]],
+        tuple(learners[i] for i in order[1:]),
         default_reward=float(rng.choice([0.0, 0.3])),
         forgetting=float(rng.choice([1.0, 0.99])),
         horizon_ms=HORIZON_MS,
@@ -111,10 +113,10 @@ def outcome_of(rng, spec, ordinal):
     )  # fmt: skip
 
 
-def log_of(seed, domains, length):
+def log_of(seed, domains, length, learners=LEARNERS):
     """Declarations, outcomes, repetitions, changes of specification and removals."""
     rng = np.random.default_rng(seed)
-    specs = [spec_of(rng, f"t{i}") for i in range(domains)]
+    specs = [spec_of(rng, f"t{i}", learners) for i in range(domains)]
     events = [(spec.tenant, wire.encode(SpecChange(i, spec.tenant, "routing", spec))) for i, spec in enumerate(specs)]
     version = domains
     for ordinal in range(length):
@@ -123,7 +125,7 @@ def log_of(seed, domains, length):
         if draw < 0.02:
             removed = rng.random() < 0.2
             if not removed:
-                specs[which] = spec_of(rng, spec.tenant)
+                specs[which] = spec_of(rng, spec.tenant, learners)
             change = SpecChange(version, spec.tenant, "routing", None if removed else specs[which])
             events.append((spec.tenant, wire.encode(change)))
             version += 1
@@ -173,10 +175,11 @@ def run(kind, records, batch, checkpoint, **settings):
     st.integers(1, 120),
     st.integers(1, 5),
     st.sampled_from([0, 12_000, 10**9]),
+    st.sampled_from([LEARNERS, WITH_OTHERS]),
 )
-def test_the_bytes_of_one_by_one(seed, domains, batch, checkpoint, cached):
+def test_the_bytes_of_one_by_one(seed, domains, batch, checkpoint, cached, learners):
     """Any log, batches, checkpoints and bound of memory: the state's bytes and the dead letters of the definition."""
-    records = log_of(seed, domains, 200)
+    records = log_of(seed, domains, 200, learners)
     expected = run(OneByOne, records, 50, 10**9)
     assert run(LearnerProcessor, records, batch, checkpoint, cached_bytes=cached) == expected
 

@@ -14,12 +14,12 @@ from stream_workers.routing.processor import RouterProcessor
 from stream_workers.routing.single import SingleContexts
 from stream_workers.runtime.stage import MemoryState
 
-CHAMPIONS = ("doubly_robust", "uniform", "fixed")
+CHAMPIONS = ("uniform", "doubly_robust", "offset_tree", "squarecb", "fixed", "corral")
 
 
 def spec(index, version):
     """Domains of several sizes and kinds; each version has another set of enabled arms."""
-    kind = CHAMPIONS[index % 3]
+    kind = CHAMPIONS[(index + version) % 6]
     arms = tuple(Arm(f"arm-{i}", price=0.01 * i, enabled=(i + version) % 4 != 3) for i in range(2 + index))
     return DomainSpec(
         f"guild-{index // 2}", f"domain-{index % 2}", 5 * index, arms, {"quality": Component(required=index % 2 == 0)},
