@@ -41,8 +41,9 @@ def cross_fitted(
 ) -> Array:
     """Predicted rewards in [0, 1] of every arm for every outcome, (n, K).
 
-    features: (n, d); weight: (n,) of the outcomes, 1 / propensity; fold: (n,).  An arm's outcomes are those that the
-    logging policy thought good for it; weighted, up to HEAVIEST, they are as if it had been tried on any request.
+    features: (n, d), NaN: missing; weight: (n,) of the outcomes, 1 / propensity; fold: (n,).  An arm's outcomes are
+    those that the logging policy thought good for it; weighted, up to HEAVIEST, they are as if it had been tried on any
+    request.
     """
     x, w = features.astype(np.float64), np.minimum(weight, HEAVIEST)
     predicted = np.empty((len(x), arms))
@@ -57,10 +58,13 @@ def _predict(
 ) -> Array:
     if not len(x):
         return np.full((len(new), arms), 0.5)
-    mean, scale = x.mean(axis=0), x.std(axis=0)
+    there = ~np.isnan(x)
+    count = np.maximum(there.sum(axis=0), 1)
+    mean = np.where(there, x, 0.0).sum(axis=0) / count
+    scale = np.sqrt((np.where(there, x - mean, 0.0) ** 2).sum(axis=0) / count)
     scale = np.where(scale > 0.0, scale, np.inf)  # a feature that never changes says nothing
-    z = np.clip((x - mean) / scale, -_FURTHEST, _FURTHEST)
-    z_new = np.clip((new - mean) / scale, -_FURTHEST, _FURTHEST)
+    # A missing one is at the mean.
+    z, z_new = (np.clip(np.nan_to_num((each - mean) / scale, nan=0.0), -_FURTHEST, _FURTHEST) for each in (x, new))
     overall = float((weight * reward).sum() / weight.sum())
     out = np.empty((len(new), arms))
     for a in range(arms):
