@@ -11,6 +11,7 @@ from rich.text import Text
 from infra.readable.characters import printable
 from infra.readable.quantities import count
 
+from .comparisons import comparisons
 from .report import GroupReport, ProcessReport, Report
 
 #: More partitions than this are not listed one by one unless records wait in them.
@@ -44,6 +45,8 @@ def tables(report: Report) -> RenderableType:
         parts.append(_tenants(report))
     if report.domains:
         parts.append(_domains(report))
+        if (compared := comparisons(report.domains)) is not None:
+            parts.append(compared)
     return Group(*parts)
 
 
