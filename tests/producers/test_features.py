@@ -11,6 +11,7 @@ from producers.features import NumberFeatures, TextFeatures
 from producers.features import text as text_module
 from producers.features.content import STOP_WORDS, content, terms
 from producers.features.shape import SHAPES
+from producers.features.wording import WORDINGS, wording
 
 texts = st.text(max_size=300)
 
@@ -153,3 +154,47 @@ def test_the_documented_example_is_true():
     outcome = doctest.testmod(text_module)
     assert outcome.attempted > 0
     assert outcome.failed == 0
+
+
+@given(texts)
+def test_wordings_are_shares(text):
+    """Whatever the text: every number about its wording lies in 0..1, after shape and projection, which stay."""
+    features = TextFeatures(content=True, dimensions=8, wording=True)
+    vector, plain = features(text), TextFeatures(content=True, dimensions=8)(text)
+    assert vector.shape == (features.size,) == (len(SHAPES) + 8 + len(WORDINGS),)
+    assert vector[: len(plain)].tolist() == plain.tolist()
+    assert ((vector[len(plain) :] >= 0) & (vector[len(plain) :] <= 1)).all()
+
+
+def test_wordings_say_what_they_mean():
+    """Of texts whose words can be counted by hand."""
+    options = "A. It is quickly void\nB. 12 Justices of America agree"  # of 21 and 31 characters
+    law = f"In 1803 the court held that the contract was not a crime.\n{options}"
+    found = {each.name: value for each, value in zip(WORDINGS, wording(law), strict=True)}
+    assert found["field_law"] == pytest.approx(2 / 3)  # court, contract
+    assert found["field_negation"] == pytest.approx(1 / 2)
+    assert found["field_medicine"] == 0.0
+    assert found["years"] == pytest.approx(1 / 2)
+    assert found["names"] == pytest.approx(1 / 3)  # America
+    assert found["ending_adverbs"] == pytest.approx(1 / 21)
+    assert found["options_with_digits"] == pytest.approx(1 / 2)
+    assert found["option_length"] == pytest.approx(26.0 / 66.0)
+    assert found["option_spread"] == pytest.approx(10 / 41)
+    assert found["blanks"] == found["quotes"] == found["formulas"] == 0.0
+
+
+def test_wording_needs_consent():
+    """It is made from words: without consent it cannot be asked for, and every number of it is of that class."""
+    with pytest.raises(ValueError, match="opt in"):
+        TextFeatures(content=False, wording=True)
+    described = TextFeatures(content=True, dimensions=0, wording=True).describe()
+    assert [each.privacy for each in described] == ["shape"] * len(SHAPES) + ["content"] * len(WORDINGS)
+    assert len({each.name for each in described}) == len(described)
+
+
+def test_golden_wordings():
+    """The bits never change: a learner's state would silently mean something else."""
+    digest = hashlib.sha256()
+    for text in SAMPLES:
+        digest.update(TextFeatures(content=True, dimensions=0, wording=True)(text).astype("<f4").tobytes())
+    assert digest.hexdigest()[:16] == "3b402a2a4e002c95"
