@@ -28,7 +28,7 @@ class TextFeatures:
     >>> TextFeatures(content=False).size, TextFeatures(content=True).size
     (17, 33)
     >>> TextFeatures(content=True, dimensions=0, wording=True).size
-    57
+    68
     >>> features = TextFeatures(content=False)
     >>> dict(zip((each.name for each in features.describe()), features("How many?").tolist()))["questions"]
     0.5

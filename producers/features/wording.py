@@ -12,6 +12,7 @@ classes of characters are ASCII, so that every machine gets the same bits.
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import sqrt
 from typing import Final
 
 _WORD = re.compile(r"[A-Za-z']+")
@@ -20,6 +21,9 @@ _YEAR = re.compile(r"(?<![0-9A-Za-z_])(?:1[5-9][0-9][0-9]|20[0-9][0-9])(?![0-9A-
 _QUOTE = re.compile('["\u201c\u201d]')
 _FORMULA = re.compile(r"[$\\^=]")
 _DIGIT = re.compile(r"[0-9]")
+_TOKEN = re.compile(r"[a-z0-9']+")
+_NUMBER = re.compile(r"[0-9][0-9,]*")
+_SENTENCE_END = re.compile(r"[.!?][ \t\r\n]")
 
 #: Words by field.
 FIELDS: Final[dict[str, frozenset[str]]] = {
@@ -82,8 +86,11 @@ class _Text:
         self.text = text
         self.words = _WORD.findall(text)
         self.lower = [word.lower() for word in self.words]
-        self.options = [line for line in text.split("\n") if line.strip()][1:]
+        lines = [line for line in text.split("\n") if line.strip()]
+        self.first = lines[0] if lines else ""
+        self.options = lines[1:]
         self.sizes = [len(line) for line in self.options]
+        self.option_words = [word for line in self.options for word in _TOKEN.findall(line.lower())]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +144,47 @@ def _options_with_digits(text: _Text) -> float:
     return sum(bool(_DIGIT.search(line)) for line in text.options) / len(text.options) if text.options else 0.0
 
 
+def _option_deviation(text: _Text) -> float:
+    n = len(text.sizes)
+    if not n:
+        return 0.0
+    deviation = sqrt(n * sum(size * size for size in text.sizes) - sum(text.sizes) ** 2) / n
+    return deviation / (deviation + 10.0)
+
+
+def _option_variety(text: _Text) -> float:
+    return len(set(text.option_words)) / len(text.option_words) if text.option_words else 0.0
+
+
+def _option_echo(text: _Text) -> float:
+    asked = set(_TOKEN.findall(text.first.lower()))
+    return sum(word in asked for word in text.option_words) / len(text.option_words) if text.option_words else 0.0
+
+
+def _first_line(text: _Text) -> float:
+    return len(text.first) / (len(text.first) + 100.0)
+
+
+def _sentence_length(text: _Text) -> float:
+    mean = len(text.text) / (1 + len(_SENTENCE_END.findall(text.text)))
+    return mean / (mean + 80.0)
+
+
+def _longest_word(text: _Text) -> float:
+    longest = max(map(len, text.words), default=0)
+    return longest / (longest + 10.0)
+
+
+def _large_numbers(text: _Text) -> float:
+    found = sum(len(number.replace(",", "").lstrip("0")) >= 3 for number in _NUMBER.findall(text.text))
+    return found / (found + 1.0)
+
+
+def _initials(text: _Text) -> float:
+    words = text.words
+    return sum("A" <= word[0] <= "Z" and len(word) > 1 for word in words) / len(words) if words else 0.0
+
+
 def _variety(text: _Text) -> float:
     return len(set(text.lower)) / len(text.lower) if text.lower else 0.0
 
@@ -157,6 +205,17 @@ WORDINGS: Final[tuple[Wording, ...]] = (
     Wording("option_length", "mean length n of the lines after the first as n / (n + 40)", _option_length),
     Wording("option_spread", "longest less shortest of those lines, over the longest and 10", _option_spread),
     Wording("options_with_digits", "share of those lines that have a digit", _options_with_digits),
+    Wording("option_deviation", "standard deviation n of their lengths as n / (n + 10)", _option_deviation),
+    Wording("option_variety", "different words among all words of those lines", _option_variety),
+    Wording("option_echo", "share of their words that the first line has, too", _option_echo),
+    Wording("first_line", "characters n of the first line as n / (n + 100)", _first_line),
+    Wording("sentence_length", "mean characters n of a sentence as n / (n + 80)", _sentence_length),
+    Wording("longest_word", "letters n of the longest word as n / (n + 10)", _longest_word),
+    Wording("single_letters", "share of words of one letter", _share(lambda word: len(word) == 1)),
+    Wording("large_numbers", "numbers of three digits or more n as n / (n + 1)", _large_numbers),
+    Wording("initials", "share of words of more than one letter that begin with a capital", _initials),
+    Wording("brackets", "opening brackets n as n / (n + 2)", _count(re.compile(r"\("), 2.0)),
+    Wording("commas", "commas n as n / (n + 4)", _count(re.compile(","), 4.0)),
     *(
         Wording(f"field_{name}", f"words of the field {name} n as n / (n + 1)", _in_field(words))
         for name, words in FIELDS.items()

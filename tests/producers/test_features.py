@@ -180,6 +180,13 @@ def test_wordings_say_what_they_mean():
     assert found["options_with_digits"] == pytest.approx(1 / 2)
     assert found["option_length"] == pytest.approx(26.0 / 66.0)
     assert found["option_spread"] == pytest.approx(10 / 41)
+    assert found["option_deviation"] == pytest.approx(5 / 15)
+    assert found["option_variety"] == 1.0
+    assert found["option_echo"] == pytest.approx(1 / 11)  # a
+    assert found["first_line"] == pytest.approx(57 / 157)
+    assert found["longest_word"] == pytest.approx(8 / 18)
+    assert found["large_numbers"] == pytest.approx(1 / 2)
+    assert found["initials"] == pytest.approx(4 / 21)  # In, It, Justices, America
     assert found["blanks"] == found["quotes"] == found["formulas"] == 0.0
 
 
@@ -197,4 +204,4 @@ def test_golden_wordings():
     digest = hashlib.sha256()
     for text in SAMPLES:
         digest.update(TextFeatures(content=True, dimensions=0, wording=True)(text).astype("<f4").tobytes())
-    assert digest.hexdigest()[:16] == "3b402a2a4e002c95"
+    assert digest.hexdigest()[:16] == "7fffbf9003712d16"
