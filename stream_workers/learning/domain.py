@@ -139,6 +139,11 @@ class DomainState:
         return OBJECT_BYTES + self._own.data.nbytes + sum(policy.nbytes for policy in self._policies)
 
     @property
+    def lambda_(self) -> float:
+        """The multiplier it decides with: reward per USD."""
+        return float(self._own["lambda"][0])
+
+    @property
     def _lambda(self) -> NDArray[np.float64]:
         return self._own["lambda"]
 
