@@ -18,6 +18,7 @@ class Reason(StrEnum):
     FEATURES_LENGTH = "features-length"
     FEATURES_NOT_FINITE = "features-not-finite"
     ORPHAN = "orphan"
+    BUDGET_SPENT = "budget-spent"
     FAILED = "failed"  # the stage itself failed on it: a defect of ours, with the exception in the detail
 
 

@@ -73,6 +73,15 @@ class Ordinals:
                 self._dirty.add(page)
         return fresh
 
+    def seen(self, ordinals: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Whether each was shown: (n,).  Changes nothing."""
+        found = np.zeros(len(ordinals), np.bool_)
+        for i, ordinal in enumerate(ordinals.tolist()):
+            page, bit = divmod(ordinal, PAGE_BITS)
+            bits = self._pages.get(page)
+            found[i] = page < self._floor or (bits is not None and bool(bits[bit >> 3] & 1 << (bit & 7)))
+        return found
+
     def flush(self) -> None:
         """Write the pages touched since the last call.  What is kept is a function of the numbers seen alone."""
         state = self._state

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from schemas.domains import Arm, Budget, Component, DomainSpec, Input, LearnerSpec
+from schemas.domains import Arm, Budget, Component, DomainSpec, Input, LearnerSpec, Quality
 
 from .duration import format_duration
 
@@ -45,7 +45,7 @@ def _differences(old: DomainSpec, new: DomainSpec) -> Iterator[str]:
         yield _changed("horizon", format_duration(old.horizon_ms), format_duration(new.horizon_ms))
     yield from _learners((old.champion,), (new.champion,), "champion")
     yield from _learners(old.challengers, new.challengers, "challenger")
-    yield from _budget(old.budget, new.budget)
+    yield from _limits(old, new)
 
 
 def _inputs(old: Sequence[Input], new: Sequence[Input]) -> Iterator[str]:
@@ -72,6 +72,9 @@ def _arms(old: Sequence[Arm], new: Sequence[Arm]) -> Iterator[str]:
             continue
         if arm.price != before[name].price:
             yield f"arm {name} repriced from {_usd(before[name].price)} to {_usd(arm.price)}"
+        if arm.most != before[name].most:
+            was, now = (_usd(each) if each is not None else "not said" for each in (before[name].most, arm.most))
+            yield f"arm {name}: most changed from {was} to {now}"
         if arm.enabled != before[name].enabled:
             yield f"arm {name} {'enabled' if arm.enabled else 'disabled'}"
     yield from _order(list(before), list(after), "arms")
@@ -117,15 +120,31 @@ def _learners(old: Sequence[LearnerSpec], new: Sequence[LearnerSpec], role: str)
     yield from _order(list(before), list(after), f"{role}s")
 
 
-def _budget(old: Budget | None, new: Budget | None) -> Iterator[str]:
+def _limits(old: DomainSpec, new: DomainSpec) -> Iterator[str]:
+    budgets = [budget_words(each.budget) if each.budget else None for each in (old, new)]
+    yield from _limit("budget", *budgets)
+    floors = [quality_words(each.quality) if each.quality else None for each in (old, new)]
+    yield from _limit("quality floor", *floors)
+
+
+def _limit(what: str, old: str | None, new: str | None) -> Iterator[str]:
     if old == new:
         return
     if old is None or new is None:
-        kept = new or old
-        amount = _usd(kept.cost_per_request) if kept else ""
-        yield f"budget of {amount} a request {'added' if new else 'removed'}"
+        yield f"{what} of {new or old} {'added' if new else 'removed'}"
         return
-    yield _changed("budget a request", _usd(old.cost_per_request), _usd(new.cost_per_request))
+    yield _changed(what, old, new)
+
+
+def budget_words(budget: Budget) -> str:
+    """A budget as people say it: "$0.002 a request, at most $5 a day"."""
+    target = f"{_usd(budget.cost_per_request)} a request"
+    return target if budget.hard_cap is None else f"{target}, at most {_usd(budget.hard_cap)} a {budget.period}"
+
+
+def quality_words(quality: Quality) -> str:
+    """A floor as people say it: "95% of what large earns"."""
+    return f"{100 * quality.share:g}% of what {quality.of or 'the baseline'} earns"
 
 
 def _order(old: list[str], new: list[str], words: str) -> Iterator[str]:

@@ -171,6 +171,63 @@ def budget_can_be_kept(table: Table, path: Path, problems: Problems) -> None:
         )
 
 
+def hard_cap_can_be_kept(table: Table, path: Path, problems: Problems) -> None:
+    """A hard cap reserves the most that a request may cost, which every arm must say, and must have room for one."""
+    budget = table.get("budget")
+    if not isinstance(budget, dict) or not is_number(cap := budget.get("hard_cap")) or cap <= 0:
+        return
+    enabled = [(index, arm) for index, arm in _tables(table, "arms") if arm.get("enabled", True) is not False]
+    for index, arm in enabled:
+        most, price = arm.get("most"), arm.get("price")
+        if most is None:
+            problems.add(
+                (*path, "arms", index, "most"),
+                "nothing",
+                "the most in USD that one request can cost, of every arm under a hard cap (0 for a free one)",
+                "It is reserved while the cost of a decision is not known: tokens allowed times the price of a token.",
+            )
+        elif is_number(most) and is_number(price) and float(most) < float(price):
+            problems.add((*path, "arms", index, "most"), f"{most}, below its price", f"at least the price, {price:g}")
+    known = [float(arm["most"]) for _, arm in enabled if is_number(arm.get("most"))]
+    if known and len(known) == len(enabled) and float(cap) < min(known):
+        problems.add(
+            (*path, "budget", "hard_cap"),
+            f"{cap}, below what one request may cost with any arm",
+            f"at least the smallest `most`, {min(known):g}: no request could ever be decided",
+        )
+
+
+def quality_can_be_held(table: Table, path: Path, problems: Problems) -> None:
+    """A quality floor needs an arm to be under, and one that is cheaper."""
+    quality = table.get("quality")
+    if not isinstance(quality, dict):
+        return
+    enabled = [arm for _, arm in _tables(table, "arms") if arm.get("enabled", True) is not False]
+    names = [arm["name"] for arm in enabled if isinstance(arm.get("name"), str)]
+    of = quality.get("of")
+    if isinstance(of, str) and names and of not in names:
+        problems.add(
+            (*path, "quality", "of"),
+            show(of),
+            f"one of this domain's enabled arms: {', '.join(map(show, names))}",
+            suggestion(of, names),
+        )
+    prices = [_number(arm, "price", Arm) for arm in enabled]
+    found = [price for price in prices if price is not None]
+    if len(found) == len(prices) and prices and min(found) == max(found):
+        problems.add(
+            (*path, "quality"),
+            "a quality floor where all enabled arms have the same price",
+            "arms of different prices: there is nothing to save",
+        )
+    elif of is None and table.get("baseline") is None and found and found.count(max(found)) > 1:
+        problems.add(
+            (*path, "quality"),
+            "no `of`, no baseline, and several arms of the highest price",
+            "the arm that quality is measured by: of = ...",
+        )
+
+
 def features_fit_a_decision(table: Table, path: Path, problems: Problems) -> None:
     """A decision carries the features of the request and those of the inputs."""
     features, more = table.get("features"), _appended(table)
@@ -194,6 +251,8 @@ RULES: Final[tuple[Callable[[Table, Path, Problems], None], ...]] = (
     features_fit_a_decision,
     state_fits_a_record,
     budget_can_be_kept,
+    hard_cap_can_be_kept,
+    quality_can_be_held,
 )
 
 

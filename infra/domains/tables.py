@@ -9,7 +9,7 @@ from rich.text import Text
 
 from schemas.domains import DomainSpec, LearnerSpec
 
-from .changes import differences, input_words
+from .changes import budget_words, differences, input_words, quality_words
 from .duration import format_duration
 from .publish import Key, Published
 
@@ -54,7 +54,8 @@ def details(version: int, spec: DomainSpec) -> RenderableType:
         ("default reward", f"{spec.default_reward:g}"),
         ("exploration minimum", f"{spec.exploration_minimum:g}"),
         ("forgetting", f"{spec.forgetting:g}"),
-        ("budget", f"${spec.budget.cost_per_request:g} a request" if spec.budget else "none"),
+        ("budget", budget_words(spec.budget) if spec.budget else "none"),
+        ("quality floor", quality_words(spec.quality) if spec.quality else "none"),
         ("baseline", spec.baseline or "the arm of the highest price"),
         ("content features", "opted in" if spec.content_features else "off"),
         ("fleet", "opted in" if spec.fleet else "off"),

@@ -119,12 +119,7 @@ class Decisions:
         row = open_row(self._slots, self._rows, self._notes, SECRET, number, wanted)
         if row == c.NONE:
             return None
-        size = int(self._rows[row, c.BODY_SIZE])
-        if self._ring.has(at := int(self._rows[row, c.BODY])):
-            body = self._ring.read(at, size)
-        else:
-            (key,) = _split(self._rows[row : row + 1, c.ORDINAL])
-            body = (self._state.get(_PREFIX + key) or b"")[-size:]
+        body = self._record(row)
         begin = int(self._rows[row, [c.NOTES, c.ID_SIZE, c.AWAITED]].sum())
         notes = self._notes[begin : begin + int(self._rows[row, c.OBSERVED])].tobytes()
         seen = 0
@@ -136,6 +131,32 @@ class Decisions:
             observations[notes[seen + head : end].decode()] = _FLOAT.unpack_from(notes, end + 1)[0]
             seen = end + 9
         return body, observations
+
+    def ordinals(self, rows: Places) -> Places:
+        """Of decisions by their rows; NONE stays."""
+        return np.where(rows == c.NONE, c.NONE, self._rows[rows, c.ORDINAL])
+
+    def known_of(self, tenant: bytes) -> list[tuple[int, int, bytes | None]]:
+        """Ordinal, effective time and record of what is known of a tenant; None: the outcome ended."""
+        number = self._tallies.known(tenant)
+        if number is None:
+            return []
+        used = self._rows[: self._marks[c.USED]]
+        rows = np.flatnonzero((used[:, c.TENANT] == number) & (used[:, c.STATUS] & (c.OPEN | c.OVER) != 0))
+        found: list[tuple[int, int, bytes | None]] = []
+        for row in rows.tolist():
+            is_open = bool(used[row, c.STATUS] & c.OPEN)
+            body = self._record(row) if is_open else None
+            found.append((int(used[row, c.ORDINAL]), int(used[row, c.DECIDED]), body))
+        return found
+
+    def _record(self, row: int) -> bytes:
+        """Of an open decision."""
+        size = int(self._rows[row, c.BODY_SIZE])
+        if self._ring.has(at := int(self._rows[row, c.BODY])):
+            return self._ring.read(at, size)
+        (key,) = _split(self._rows[row : row + 1, c.ORDINAL])
+        return (self._state.get(_PREFIX + key) or b"")[-size:]
 
     def join(self, data: Bytes, parsed: Table, early_ms: int, remember_ms: int, decided_until: int) -> None:
         """Join the plain rewards of a batch; the verdict on those that belong to no known decision changes."""

@@ -5,6 +5,7 @@ from typing import Final
 
 import numpy as np
 from msgspec.msgpack import Decoder
+from numpy.typing import NDArray
 
 from schemas.errors import BadRecordError, Reason
 from schemas.events import Decision
@@ -20,6 +21,10 @@ from .entries import encode, tenant_of
 from .held import HeldRewards
 from .rules import NEVER, Spans
 from .tallies import BAD, REWARDS_ORPHAN, Tallies
+
+#: watcher(records, ordinals, times): decision records that were read; ordinals (n,), -1 of those that do not count, and
+#: their effective times (n,) ms.
+Watcher = Callable[[FetchedRecords, NDArray[np.int64], NDArray[np.int64]], None]
 
 _D: Final = DECISIONS.name
 _R: Final = REWARDS.name
@@ -56,6 +61,7 @@ class JoinerProcessor:
         self._emit_rows = emit_rows or one_by_one(emit)
         self._dead = dead
         self._spans = Spans(early_ms, remember_ms)
+        self._watchers: list[Watcher] = []
         self._followers: list[Callable[[Rows], None]] = []
         position = state.get(_POSITION)
         self._position = _decode_position(position) if position else (0, NEVER, NEVER)
@@ -112,6 +118,16 @@ class JoinerProcessor:
         found = self._decisions.find_open(tenant.encode(), decision.encode())
         return None if found is None else (_decode_decision(found[0]), found[1])
 
+    def watch(self, watcher: Watcher) -> None:
+        """Tell somebody, from now on, of every decision record that is read."""
+        self._watchers.append(watcher)
+
+    def known_of(self, tenant: bytes) -> list[tuple[int, int, bytes | None]]:
+        """Ordinal, effective time and record of a tenant's decisions that are open or remembered; of the latter no
+        record.
+        """
+        return self._decisions.known_of(tenant)
+
     def tell(self, follower: Callable[[Rows], None]) -> None:
         """Tell somebody, from now on, of the outcomes that end."""
         self._followers.append(follower)
@@ -155,6 +171,10 @@ class JoinerProcessor:
         fresh = self._decisions.add(
             batch.data, fetched.offsets, fetched.value_at, fetched.value_size, batch.parsed, spans.remember_ms
         )
+        if self._watchers:
+            ordinals = self._decisions.ordinals(fresh)
+            for watcher in self._watchers:
+                watcher(fetched, ordinals, times)
         if self._held:
             self._join(self._held.claim(batch, fresh, spans.early_ms, spans.remember_ms))
 

@@ -32,6 +32,7 @@ from stream_workers.evaluation.progressive import CLIPPED, PRIOR_MEAN, Progressi
 from stream_workers.honesty import checks
 from stream_workers.honesty.gathering import gather
 
+from . import spending
 from .outcomes import Columns, check, columns
 from .terms import COUNTED, Terms, terms_of
 
@@ -138,6 +139,22 @@ class DomainState:
         """About what it takes in memory."""
         return OBJECT_BYTES + self._own.data.nbytes + sum(policy.nbytes for policy in self._policies)
 
+    def charge(self, outcome: Outcome) -> bool:
+        """Count what an outcome cost against the hard cap; False: there is none."""
+        cap = self._terms.cap
+        if cap is None:
+            return False
+        spending.charge(self._own["charged"], cap, outcome)
+        return True
+
+    def charged(self, period: int) -> float:
+        """USD charged in a period (`spending.Cap.number`)."""
+        return spending.spent(self._own["charged"], period)
+
+    def charged_period(self) -> int:
+        """The last period in which something was charged."""
+        return int(self._own["charged"][0])
+
     @property
     def lambda_(self) -> float:
         """The multiplier it decides with: reward per USD."""
@@ -211,6 +228,8 @@ class DomainState:
         """The multiplier and the cost model go on.  What is declared about prices holds from this moment on."""
         self._begin_money()
         own, terms = self._own, self._terms
+        if before.cap is not None and terms.cap is not None and before.cap.period == terms.cap.period:
+            own["charged"][:] = learned["charged"]
         pacer.carry(learned["paced"], own["paced"], before.pace, terms.pace)
         same = not redefined and before.strongest == terms.strongest
         quality.carry(learned["held"], own["held"], before.floor, terms.floor, same=same)

@@ -60,6 +60,10 @@ class LearnerProcessor:
         """The domains in memory, the one that learned last first."""
         return self._cache.recent()
 
+    def charged(self, ordinals: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Whether the outcome of each decision was read here, and so charged where there is a hard cap: (n,)."""
+        return self._ordinals.seen(ordinals)
+
     def alarms(self) -> dict[tuple[str, str], list[dict[str, Any]]]:
         """The alarms that stand, by domain; of domains that were not in memory since the partition came none."""
         return self._cache.alarms()
@@ -154,6 +158,8 @@ class LearnerProcessor:
         state = self.domain(*name)
         if state is None:
             raise BadRecordError(Reason.UNKNOWN_DOMAIN, f"tenant {name[0]!r} has no domain {name[1]!r} at this point")
+        if state.charge(outcome):  # also where it cannot be learned from: it was paid for
+            self._cache.learned(name)
         check(outcome, state.spec)
         if name in self.recent_outcomes.looked_at:
             self.recent_outcomes.add(outcome, state.spec)

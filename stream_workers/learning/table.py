@@ -101,6 +101,8 @@ class LearningTable:
         learning = state.learning()
         if not (name[0].isascii() and name[1].isascii()):
             return False
+        if learning.terms.cap is not None:
+            return False
         if not all(isinstance(each, Linear | Uniform) for each in learning.policies):
             return False
         shared = self._share(state.spec, learning.terms)

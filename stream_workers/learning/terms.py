@@ -23,6 +23,8 @@ from stream_workers.bandits.policy import Setting
 from stream_workers.evaluation import progressive
 from stream_workers.honesty.checks import Subject, limits_of
 
+from . import spending
+
 #: Of the outcomes of a domain.
 COUNTED: Final = ("outcomes", "complete", "removed_arm", "costs")
 
@@ -47,6 +49,7 @@ class Terms:
         self.baseline: Final = _baseline(spec)
         budget = spec.budget.cost_per_request if spec.budget else None
         self.pace: Final = pace_for(budget, self.prices[self.enabled])
+        self.cap: Final = spending.cap_of(spec)
         self.floor: Final = _floor(spec, self.prices, self.enabled)
         #: The arm that the floor is under; None: there is no floor.
         self.strongest: Final = self.arms[self.floor.strongest] if self.floor.share else None
@@ -80,10 +83,11 @@ class Terms:
                 "counts": (np.int64, (len(COUNTED),)),
                 **evaluation,
                 "checks": (np.float64, (self.checked.size,)),
+                "charged": (np.float64, (spending.SIZE if self.cap else 0,)),
                 "costs": (np.float64, (self.outlook.numbers if self.outlook else 0,)),
             }
         )
-        packed = ("lambda", "paced", "held", *progressive.PARTS, "checks", "costs")
+        packed = ("lambda", "paced", "held", "charged", *progressive.PARTS, "checks", "costs")
         self.packing: Final = Packing(self.arrangement, {name: name for name in packed})
 
 

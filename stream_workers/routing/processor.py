@@ -21,6 +21,7 @@ from ..runtime.stage import Dead, Emit, EmitRows, Record, one_by_one
 from .contexts import UNKNOWN_DOMAIN, ContextReader
 from .decisions import encode
 from .parents import Parents
+from .purse import Purse
 from .single import SingleContexts
 from .table import RouteTable
 
@@ -43,7 +44,7 @@ class RouterProcessor:
         self._emit = emit
         self._emit_rows = emit_rows or one_by_one(emit)
         self._parents = Parents(learner, joiner)
-        self._single = SingleContexts(self._emit_one, dead, learner, self._parents)
+        self._single = SingleContexts(self._emit_one, dead, learner, self._parents, Purse(learner, joiner))
         self._reader = ContextReader()
         self._routes = RouteTable(learner)
 

@@ -20,6 +20,7 @@ from ..learning.processor import LearnerProcessor
 from ..runtime.stage import Dead, Emit, Record
 from .inputs import Inputs
 from .parents import Parents
+from .purse import Account, Purse
 from .routes import awaited
 
 _decode = wire.DECODERS["contexts"].decode
@@ -59,11 +60,19 @@ class _Route:
 class SingleContexts:
     """Decides contexts, or keeps them in dead-letters."""
 
-    def __init__(self, emit: Emit, dead: Dead, learner: LearnerProcessor, parents: Parents | None = None) -> None:
+    def __init__(
+        self,
+        emit: Emit,
+        dead: Dead,
+        learner: LearnerProcessor,
+        parents: Parents | None = None,
+        purse: Purse | None = None,
+    ) -> None:
         self._emit = emit
         self._dead = dead
         self._learner = learner
         self._parents = parents or Parents(learner)
+        self._purse = purse or Purse(learner, None)
         self.inputs = Inputs(self._parents)
         self._routes: dict[tuple[str, str], _Route] = {}
 
@@ -183,11 +192,68 @@ class SingleContexts:
             ]
             features = np.frombuffer(bytearray(b"".join([context.features for _, context in group])), "<f4")
             features = features.reshape(len(group), spec.width)
+        if route.state.terms.cap is None:
+            self._draw(route, group, features, mask)
+        else:
+            self._spend(route, group, features, mask)
+
+    def _spend(
+        self,
+        route: _Route,
+        group: list[tuple[Record, Context]],
+        features: NDArray[np.float32],
+        mask: NDArray[np.bool_] | None,
+    ) -> None:
+        """Under a hard cap: one after another where the rest of it could run out, each among the arms that fit."""
+        cap, account, names = route.state.terms.cap, self._purse.account(route.state), list(route.arm_index)
+        assert cap is not None
+        most = np.array([cap.most_of(name) for name in names])
+        allowed = np.zeros((len(group), len(names)), np.bool_)
+        allowed[:, route.enabled] = True
+        if mask is not None:
+            allowed &= mask
+        row = 0
+        while row < len(group):
+            now = max(record.timestamp for record, _ in group[row:])
+            left = account.left(now, route.state, self._learner)
+            if np.where(allowed[row:], most, 0.0).max(axis=1).sum() <= left:
+                rest = None if mask is None else mask[row:]
+                self._reserve(account, names, group[row:], self._draw(route, group[row:], features[row:], rest))
+                return
+            fits = allowed[row : row + 1] & (most <= left)
+            record, context = group[row]
+            if fits.any():
+                here = group[row : row + 1]
+                self._reserve(account, names, here, self._draw(route, here, features[row : row + 1], fits))
+            else:
+                detail = (
+                    f"context {context.id!r}: of its hard cap of {cap.amount:g} USD a {cap.period} {route.salt} has "
+                    f"{max(left, 0.0):g} left, and no eligible arm costs at most that; raise the cap, wait for the "
+                    f"next {cap.period}, or declare an arm that is free (most = 0)"
+                )
+                self._dead(topics.CONTEXTS.name, record, BadRecordError(Reason.BUDGET_SPENT, detail))
+            row += 1
+
+    def _reserve(
+        self, account: Account, names: list[str], group: list[tuple[Record, Context]], arms: NDArray[np.int64]
+    ) -> None:
+        for (_, context), arm in zip(group, arms.tolist(), strict=True):
+            account.reserve(context.id, names[arm])
+
+    def _draw(
+        self,
+        route: _Route,
+        group: list[tuple[Record, Context]],
+        features: NDArray[np.float32],
+        mask: NDArray[np.bool_] | None,
+    ) -> NDArray[np.int64]:
+        """Decide and emit; the arms chosen."""
         choices = route.state.decide(features, mask, draws([context.id for _, context in group], route.salt))
         if mask is None:
             self._emit_all(route, group, choices.arm, choices.propensities, choices.scores)
         else:
             self._emit_each(route, group, mask, choices.arm, choices.propensities, choices.scores)
+        return choices.arm
 
     def _chain(self, context: Context) -> float | None:
         return None if context.after is None else self._parents.chain(context.tenant, context.after)

@@ -67,11 +67,11 @@ class RouteTable:
         return choices
 
     def entered(self, name: Name, state: DomainState) -> None:
-        """Give a domain a slot, if it can be decided in one; those with inputs or without enabled arms decide alone."""
+        """Give a domain a slot, unless it decides alone: with inputs, a hard cap, or no enabled arm."""
         number = self._free.pop() if self._free else len(self._numbers)
         terms = state.terms
         enabled = len(terms.places)
-        if not enabled or state.spec.inputs or not self._decisions.put(number, state):
+        if not enabled or state.spec.inputs or terms.cap is not None or not self._decisions.put(number, state):
             self._free.append(number)
             return
         if number >= len(self.widths):

@@ -90,7 +90,7 @@ class StatefulApp:
         self._owning = Owning(
             stages, self._names, self.ledger, self.recovery, self._stores,
             consumer=lambda: self.consumer, generation=self._generation, flowing=self._flowing,
-            seek=self._seek, fail=self.fail,
+            seek=self._seek, fail=self.fail, written=lambda: self.outputs.acknowledged(self.outputs.mark()),
         )  # fmt: skip
         self._watching = Watching(
             stages, self._names, settings, self.ledger, self._owning, self._applying, self._reader, self.health,

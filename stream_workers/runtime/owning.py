@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, Final, NoReturn
 
 import structlog
@@ -26,7 +26,9 @@ Fail = Callable[[BaseException, str], NoReturn]
 
 
 class Owning:
-    """Who owns what.  consumer: Faust's, which is made later; generation: of the group; flowing: Faust lets flow."""
+    """Who owns what.  consumer: Faust's, which is made later; generation: of the group; flowing: Faust lets flow;
+    written: waits until all that was emitted is acknowledged.
+    """
 
     def __init__(
         self,
@@ -41,11 +43,12 @@ class Owning:
         flowing: Callable[[], bool],
         seek: Seek,
         fail: Fail,
+        written: Callable[[], Awaitable[None]],
     ) -> None:
         self._stages, self._names, self._ledger = stages, names, ledger
         self._recovery, self._stores = recovery, stores
         self._consumer, self._generation, self._flowing = consumer, generation, flowing
-        self._seek, self._fail = seek, fail
+        self._seek, self._fail, self._written = seek, fail, written
         self._reading = asyncio.Lock()
         self._recovering: asyncio.Task[None] | None = None
 
@@ -102,6 +105,8 @@ class Owning:
 
         begun = time.monotonic()
         try:
+            # What a processor of before has emitted is in the log before its successor asks where the log ends.
+            await self._written()
             async with self._reading:
                 self._stores.keep_only({*numbers, *others})
                 partitions = await self._recovery.run(numbers, generation, still_ours) if numbers else []

@@ -17,10 +17,12 @@ forgetting = 0.999
 [[domain.arms]]
 name = "small"
 price = 0.001
+most = 0.005
 
 [[domain.arms]]
 name = "large"
 price = 0.03
+most = 0.1
 enabled = true
 
 [domain.reward.success]
@@ -43,6 +45,12 @@ params = { arm = "large" }
 
 [domain.budget]
 cost_per_request = 0.01
+hard_cap = 5
+period = "day"
+
+[domain.quality]
+share = 0.9
+of = "large"
 
 [[domain]]
 tenants = ["acme", "globex"]
@@ -124,7 +132,7 @@ BROKEN = (
          'tenants = ["acme", "globex"]', 'tenants = ["acme"]\ntenant = "b"', ("both tenant and tenants",)),
     Case("no tenants", 'tenants = ["acme", "globex"]', "tenants = []", ("an empty array", "one or more tenants")),
     Case("bad tenant", '"globex"]', '"glo bex"]', ("tenants[1]", '"glo bex"', "1 to 64 letters")),
-    Case("tenant repeated", '"globex"]', '"acme"]', ("a second domain user_engagement of tenant acme", "line 43")),
+    Case("tenant repeated", '"globex"]', '"acme"]', ("a second domain user_engagement of tenant acme", "line 51")),
     Case(
         "domain repeated",
         'name = "model_routing"',
@@ -154,7 +162,7 @@ BROKEN = (
     Case("no arms", 'arms = [\n    { name = "wave" },\n    { name = "quiz" },\n]', "arms = []", ("1 to 64",)),
     Case("arm without name", '{ name = "quiz" }', "{ price = 1 }", ("arms[1].name", "nothing", "missing")),
     Case("arm as text", '{ name = "quiz" }', '"quiz"', ("arms[1]", "a table with name, price, enabled")),
-    Case("arm twice", '{ name = "quiz" }', '{ name = "wave" }', ("a second arm", "line 48"), together=True),
+    Case("arm twice", '{ name = "quiz" }', '{ name = "wave" }', ("a second arm", "line 56"), together=True),
     Case("negative price", "price = 0.03", "price = -0.03",
          ("arms[large].price", "-0.03", "at least 0"), together=True),
     Case("infinite price", "price = 0.001", "price = inf", ("arms[small].price", "inf", "at least 0")),
@@ -189,7 +197,7 @@ BROKEN = (
     Case("fixed without arm", 'params = { arm = "large" }', "", ("arm",), on='name = "strongest"', at=-1),
     Case("fixed to no arm", '{ arm = "large" }', '{ arm = "larg" }', ('"larg"', '"small", "large"',
          'Did you mean "large"?'), together=True),
-    Case("learner twice", 'name = "strongest"', 'name = "learned"', ("a second learner", "line 31"), together=True),
+    Case("learner twice", 'name = "strongest"', 'name = "learned"', ("a second learner", "line 33"), together=True),
     Case("no champion", 'champion = { name = "even", kind = "uniform" }', "", ("champion", "missing"),
          on="[[domain]]\ntenants"),
     Case("budget of nothing", "cost_per_request = 0.01", "cost_per_request = 0", ("found 0", "a number above 0")),
@@ -198,6 +206,14 @@ BROKEN = (
          on="[domain.budget]"),
     Case("budget without price", "price = 0.001\n", "", ("arms[small].price", "nothing", "under a budget"),
          on='name = "small"', at=-1),
+    Case("cap without most", "most = 0.005\n", "", ("arms[small].most", "nothing", "under a hard cap"),
+         on='name = "small"', at=-1),
+    Case("most below the price", "most = 0.1", "most = 0.01", ("arms[large].most", "at least the price, 0.03")),
+    Case("cap of nothing", "hard_cap = 5", "hard_cap = 0", ("found 0", "a number above 0")),
+    Case("cap below all", "hard_cap = 5", "hard_cap = 0.001", ("below what one request", "0.005")),
+    Case("cap for a week", 'period = "day"', 'period = "week"', ('"week"', '"month"')),
+    Case("floor under no arm", 'of = "large"', 'of = "larg"', ("quality.of", 'Did you mean "large"?')),
+    Case("floor above all", "share = 0.9", "share = 1.5", ("found 1.5", "at most 1")),
     Case("budget as array", "[domain.budget]\ncost_per_request = 0.01", "[[domain.budget]]",
          ("budget", "a table with")),
     Case("input of no domain", 'domain = "user_engagement", what', 'domain = "user_engagment", what',

@@ -6,7 +6,7 @@ from hypothesis import given
 
 from infra.domains.changes import differences
 from infra.domains.file import parse
-from schemas.domains import Arm, Budget, Component, DomainSpec, Input, LearnerSpec
+from schemas.domains import Arm, Budget, Component, DomainSpec, Input, LearnerSpec, Quality
 
 from .broken import GOOD
 from .written import specs
@@ -43,8 +43,9 @@ def test_differences_are_found_exactly_when_there_are_any(one, other):
         (changed(arms=(SMALL, LARGE, Arm("huge", 0.5))), "arm huge added at $0.5"),
         (changed(arms=(SMALL, LARGE, Arm("huge", 2.0, enabled=False))), "arm huge added at $2, disabled"),
         (changed(arms=(SMALL,)), "arm large removed"),
-        (changed(arms=(SMALL, Arm("large", 0.02))), "arm large repriced from $0.03 to $0.02"),
-        (changed(arms=(SMALL, Arm("large", 0.03, enabled=False))), "arm large disabled"),
+        (changed(arms=(SMALL, Arm("large", 0.02, most=0.1))), "arm large repriced from $0.03 to $0.02"),
+        (changed(arms=(SMALL, Arm("large", 0.03, enabled=False, most=0.1))), "arm large disabled"),
+        (changed(arms=(SMALL, Arm("large", 0.03, most=0.2))), "arm large: most changed from $0.1 to $0.2"),
         (changed(arms=(LARGE, SMALL)), "arms reordered: large, small"),
         (with_component("success", weight=2.0), "reward success: weight from 1 to 2"),
         (with_component("cost", worst=0.1), "reward cost: worst from 0.05 to 0.1"),
@@ -67,8 +68,16 @@ def test_differences_are_found_exactly_when_there_are_any(one, other):
         (changed(fleet=True), "fleet from off to on"),
         (changed(inputs=(Input("chat", "choice", ("a", "b")),)), "input choice of chat (a, b) added"),
         (changed(inputs=(Input("chat", "observation", name="x"),)), "input observation x of chat added"),
-        (changed(budget=None), "budget of $0.01 a request removed"),
-        (changed(budget=Budget(0.02)), "budget a request from $0.01 to $0.02"),
+        (changed(budget=None), "budget of $0.01 a request, at most $5 a day removed"),
+        (changed(budget=Budget(0.02)), "budget from $0.01 a request, at most $5 a day to $0.02 a request"),
+        (
+            changed(budget=Budget(0.01, 5.0, "month")),
+            "budget from $0.01 a request, at most $5 a day to $0.01 a request, at most $5 a month",
+        ),
+        (
+            changed(quality=Quality(0.95)),
+            "quality floor from 90% of what large earns to 95% of what the baseline earns",
+        ),
         (
             changed(champion=LearnerSpec("flat", "uniform")),
             "champion from learned (doubly_robust) to flat (uniform)",

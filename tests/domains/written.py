@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from hypothesis import strategies as st
 
-from schemas.domains import Arm, Budget, Component, DomainSpec, Input, LearnerSpec
+from schemas.domains import Arm, Budget, Component, DomainSpec, Input, LearnerSpec, Quality
 
 
 def to_toml(specs: Iterable[DomainSpec]) -> str:
@@ -31,6 +31,7 @@ def _domain(spec: DomainSpec) -> str:
     for arm in spec.arms:
         lines += ["[[domain.arms]]", f"name = {_value(arm.name)}"]
         lines += [f"price = {_value(arm.price)}", f"enabled = {_value(arm.enabled)}"]
+        lines += [f"most = {_value(arm.most)}"] if arm.most is not None else []
     for name, part in spec.reward.items():
         lines.append(f"[domain.reward.{_value(name)}]")
         lines += [f"{field} = {_value(getattr(part, field))}" for field in Component.__struct_fields__]
@@ -39,6 +40,11 @@ def _domain(spec: DomainSpec) -> str:
         lines += ["[[domain.challengers]]", *_learner(learner)]
     if spec.budget is not None:
         lines += ["[domain.budget]", f"cost_per_request = {_value(spec.budget.cost_per_request)}"]
+        lines += [f"hard_cap = {_value(spec.budget.hard_cap)}"] if spec.budget.hard_cap is not None else []
+        lines += [f"period = {_value(spec.budget.period)}"]
+    if spec.quality is not None:
+        lines += ["[domain.quality]", f"share = {_value(spec.quality.share)}"]
+        lines += [f"of = {_value(spec.quality.of)}"] if spec.quality.of else []
     return "\n".join(lines) + "\n"
 
 
@@ -63,7 +69,7 @@ _components = st.builds(
 def specs(draw: st.DrawFn) -> DomainSpec:
     """Any valid specification (learner kinds without numeric parameters: the registry's tests try those)."""
     arms = tuple(
-        Arm(name, draw(_prices), enabled=index == 0 or draw(st.booleans()))
+        Arm(name, draw(_prices), enabled=index == 0 or draw(st.booleans()), most=draw(st.floats(100, 200)))
         for index, name in enumerate(draw(st.lists(names, min_size=1, max_size=6, unique=True)))
     )
     learner_names = draw(st.lists(names, min_size=1, max_size=4, unique=True))
@@ -74,7 +80,12 @@ def specs(draw: st.DrawFn) -> DomainSpec:
         for name in learner_names
     ]
     reward = draw(st.dictionaries(names, _components, min_size=1, max_size=4))
-    budget = draw(st.none() | st.floats(100, 1000).map(Budget))
+    caps = st.none() | st.floats(200, 1000)
+    budgets = st.builds(Budget, st.floats(100, 1000), caps, st.sampled_from(["hour", "day", "month"]))
+    budget = draw(st.none() | budgets)
+    floor = draw(st.none() | st.builds(Quality, st.floats(0.01, 1), st.just(arms[0].name)))
+    if len({arm.price for arm in arms if arm.enabled}) < 2:
+        floor = None
     if budget is not None:
         reward["cost"] = Component(weight=0.0, worst=1.0, best=0.0)
     domain = draw(names)
@@ -96,5 +107,6 @@ def specs(draw: st.DrawFn) -> DomainSpec:
         missing=draw(st.sampled_from(["refuse", "mean"])),
         fleet=draw(st.booleans()),
         baseline=draw(st.none() | st.sampled_from([arm.name for arm in arms])),
+        quality=floor,
         inputs=(Input(domain, "recent_reward"),) if draw(st.booleans()) else (),
     )
