@@ -1,6 +1,6 @@
 """What happened in one domain, in log order: changes of its specification, and outcomes that count."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from schemas.domains import DomainSpec
@@ -19,6 +19,7 @@ class Era(NamedTuple):
     spec: DomainSpec
     version: int
     outcomes: list[Outcome]
+    priors: Mapping[str, bytes] = {}  # by policy: what it begins with
     new: bool = False  # the domain was removed before: what was learned is forgotten
 
 
@@ -58,7 +59,7 @@ def history_of(events: Iterable[SpecChange | Outcome], tenant: str, domain: str)
             if event.version > version:
                 version = event.version
                 if event.spec is not None:
-                    eras.append(Era(event.spec, event.version, [], removed))
+                    eras.append(Era(event.spec, event.version, [], event.priors, removed))
                 removed = event.spec is None
             continue
         if event.ordinal in seen:

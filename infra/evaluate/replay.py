@@ -43,7 +43,7 @@ def arrays_of(history: History) -> Arrays:
             known.setdefault(arm.name, arm)
     spec = msgspec.structs.replace(history.spec, arms=tuple(known.values()))
     outcomes = history.outcomes
-    size = 4 * spec.features
+    size = 4 * spec.width
     rows = np.array([i for i, each in enumerate(outcomes) if len(each.decision.features) == size], np.int64)
     usable = [outcomes[i] for i in rows.tolist()]
     found = columns(usable, spec, {name: i for i, name in enumerate(known)})
@@ -122,10 +122,12 @@ def _learning(learner: LearnerSpec, history: History) -> Iterator[tuple[DomainSt
     state: DomainState | None = None
     for era in history.eras:
         spec = msgspec.structs.replace(era.spec, champion=_within(learner, era.spec), challengers=())
+        own = learner in (era.spec.champion, *era.spec.challengers)  # then what it begins with is in the log
+        priors = {name: data for name, data in era.priors.items() if own and name == learner.name}
         if state is None or era.new:
-            state = DomainState(spec, era.version)
+            state = DomainState(spec, era.version, priors)
         else:
-            state.apply_spec(spec, era.version)
+            state.apply_spec(spec, era.version, priors)
         for begin in range(0, len(era.outcomes), _CHUNK):
             yield state, era.outcomes[begin : begin + _CHUNK]
 

@@ -107,8 +107,8 @@ def _state(path: Path, spec: DomainSpec) -> DomainState:
         state = DomainState.from_bytes(path.read_bytes())
     except (OSError, ValueError) as error:
         raise EvaluationError(f"the state {path} cannot be read: {error}") from None
-    if state.spec.features != spec.features:
+    if state.spec.width != spec.width:
         raise EvaluationError(
-            f"the state {path} is of a domain with {state.spec.features} features; {spec.domain} has {spec.features}"
+            f"the state {path} is of a domain with {state.spec.width} features; {spec.domain} has {spec.width}"
         )
     return state

@@ -16,8 +16,8 @@ _STYLES = {"good": "green", "fair": "green", "thin": "yellow", "poor": "red", "n
 def comparisons(domains: Sequence[Mapping[str, Any]]) -> Table | None:
     """A line for each comparison of each domain; None: there are none."""
     table = Table(box=box.SIMPLE_HEAD)
-    for name in ("domain", "champion less", "difference", "overlap"):
-        table.add_column(name, overflow="fold")
+    for title in ("domain", "champion less", "difference", "overlap"):
+        table.add_column(title, overflow="fold")
     for domain in domains:
         name = Text(printable(f"{domain.get('tenant')}/{domain.get('domain')}"))
         for than, difference, overlap in _of(domain):

@@ -14,8 +14,9 @@ from infra.evaluate.export import read_export
 from infra.evaluate.history import EvaluationError, history_of
 from infra.evaluate.replay import along, arrays_of, probabilities, state_after
 from infra.evaluate.wanted import wanted
-from schemas.domains import Arm, LearnerSpec
+from schemas.domains import Arm, Input, LearnerSpec
 from schemas.events import SpecChange
+from stream_workers.bandits.prior import Score, scores
 from stream_workers.learning.domain import DomainState
 
 from .recorded import ARMS, SPEC, events, features_of, logging_policy, truth, write_export
@@ -243,3 +244,27 @@ def test_a_learner_that_takes_a_removed_arm():
     history = history_of(events(50), "acme", "model_routing")
     state = state_after(LearnerSpec("gone", "fixed", {"arm": "huge"}), history, 50)
     assert state.champion.kind == "uniform"
+
+
+def test_missing_features_inputs_and_priors(tmp_path):
+    """Features that are missing or come from other domains, and what a policy began with: as the learner has it."""
+    spec = replace(
+        SPEC, features=1, missing="mean", challengers=(), inputs=(Input("other", "choice", ("web",)),)
+    )  # fmt: skip
+    prior = scores([Score({}, {"large": 0.9, "small": 0.1}, 50)])
+    found = [SpecChange(1, "acme", "model_routing", spec, {"learned": prior})]
+    for i, each in enumerate(events(400)[1:]):
+        features = np.frombuffer(each.decision.features, "<f4").copy()
+        features[0] = np.nan if i % 3 == 0 else features[0]
+        found.append(replace(each, decision=replace(each.decision, features=features.tobytes())))
+    history = history_of(read_export(write_export(tmp_path / "x.jsonl", found)), "acme", "model_routing")
+    assert history.eras[0].priors == {"learned": prior}
+    policy = asked(history, "learned").policies[0]
+    assert policy.outcomes == 400
+    assert 0.0 <= value(policy).lower < value(policy).upper <= 1.0
+    state = DomainState(spec, 1, {"learned": prior})
+    state.learn(history.outcomes)
+    assert state_after(spec.champion, history, 400).to_bytes() == state.to_bytes()
+    unlike = DomainState(spec, 1)
+    unlike.learn(history.outcomes)
+    assert unlike.to_bytes() != state.to_bytes()
