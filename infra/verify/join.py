@@ -22,6 +22,7 @@ from msgspec.msgpack import Decoder, Encoder
 from schemas import wire
 from schemas.events import MAX_OBSERVATIONS, Decision, Reward
 
+from .propensities import chain_with
 from .table import Table
 
 
@@ -50,6 +51,8 @@ class CountedDecision(Struct, array_like=True):
     outcome: tuple[int, bytes] | None = None  # ordinal and digest of the first outcome record of it
     doubled: bool = False
     counted: bool = False  # it has an outcome that counts for a reader of outcomes
+    #: Of all that was chosen in its chain, itself included; None: not known.
+    chain: float | None = None
 
     @property
     def deadline(self) -> int:
@@ -138,6 +141,11 @@ class Join:
                 return Placed(kind, decision, time < decision.time)
         return Placed("orphan", None, early=False)
 
+    def before(self, event: Decision) -> tuple[bool, float | None]:
+        """Whether the decision that this one follows from is known, and the product of its chain, itself included."""
+        known = self._look(event.tenant, event.after or "")
+        return bool(known), known[-1].chain if known else None
+
     def find(self, tenant: str, decision_id: str, offset: int, decided_at_ms: int) -> CountedDecision | None:
         """The decision that counts which an outcome speaks of: by its record's offset, else by time, else by id.
 
@@ -171,7 +179,7 @@ class Join:
     def _add(self, ordinal: int, offset: int, time: int, event: Decision) -> CountedDecision:
         counted = CountedDecision(
             event.tenant, event.id, event.domain, ordinal, offset, time, event.horizon_ms, event.awaited,
-            digest_of(event),
+            digest_of(event), chain=chain_with(event),
         )  # fmt: skip
         self._at[1].append(counted)
         self._at[1].sort(key=lambda each: each.offset)

@@ -21,7 +21,7 @@ from .join import Join
 from .joiner import JoinerCheck
 from .kpis import KpiCheck
 from .outcomes import OutcomeCheck
-from .propensities import Lowest, floor_problem, lowest, propensities_problem
+from .propensities import Lowest, chain_problem, floor_problem, lowest, propensities_problem
 from .record import LogRecord
 from .retained import Retained
 from .specifications import Name, Specifications
@@ -243,6 +243,8 @@ class PartitionReading:
         elif not asked.decided:
             tally.latencies_ms.append(record.timestamp - asked.timestamp)
         self._propensities(record.offset, decision)
+        if decision.after is not None or decision.chain is not None:
+            self._chain(record.offset, decision)
         if self._join.decide(record.offset, self._time, decision) is None:
             self._figures.duplicate_decisions += 1
             if self._joiner is not None and record.offset < self._joined[0]:
@@ -251,6 +253,13 @@ class PartitionReading:
         tally.interactions += 1
         if decision.choice < len(decision.arms):
             tally.arms[decision.arm] += 1
+
+    def _chain(self, offset: int, decision: Decision) -> None:
+        known, expected = self._join.before(decision)
+        if not known and self._retained.begin(DECISIONS):
+            self._findings.skip("chains after decisions that retention may have taken")
+        elif (problem := chain_problem(decision, known, expected)) is not None:
+            self._fault(Fault.PROPENSITIES, DECISIONS, offset, f"{decision.id!r} of {decision.tenant!r}: {problem}")
 
     def _propensities(self, offset: int, decision: Decision) -> None:
         if (problem := propensities_problem(decision)) is not None:

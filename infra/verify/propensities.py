@@ -39,6 +39,30 @@ def propensities_problem(decision: Decision) -> str | None:
     return None
 
 
+def chain_with(decision: Decision) -> float | None:
+    """Product of the probabilities of what was chosen in the decision's chain, itself included; None: not known."""
+    if propensities_problem(decision) is not None or (decision.after is not None and decision.chain is None):
+        return None
+    own = _unpacked(decision)[decision.choice]
+    return own if decision.chain is None else decision.chain * own
+
+
+def chain_problem(decision: Decision, known: bool, expected: float | None) -> str | None:
+    """What is wrong with the chain of a decision that follows from another, or None.
+
+    known: whether that one is; expected: `chain_with` it.  A router that did not know it says nothing, which is right.
+    """
+    if decision.chain is None:
+        return None
+    if decision.after is None:
+        return f"the chain is {decision.chain!r}, but it follows from no decision"
+    if not known:
+        return f"the chain is {decision.chain!r}, but there is no decision {decision.after!r} before it"
+    if decision.chain != expected:
+        return f"the chain is {decision.chain!r}; with that of {decision.after!r} it is {expected!r}"
+    return None
+
+
 def lowest(decision: Decision, offset: int) -> Lowest:
     """Of a decision without a `propensities_problem`, what a floor is compared with."""
     values = _unpacked(decision)

@@ -56,3 +56,40 @@ def test_the_floor_is_that_of_the_version_that_decided() -> None:
     assert faults(logs.audit()) == {}
     asked(logs, 1_000, "one", spec=1, propensities=low)
     assert faults(logs.audit()) == {"propensities wrong": 1}
+
+
+@pytest.mark.parametrize(
+    ("after", "chain", "says"),
+    [
+        (None, None, None),
+        ("parent", 0.75, None),
+        ("parent", None, None),  # the router did not know it
+        ("child", 0.75 * 0.25, None),
+        ("twice", 0.75, None),  # the first decision with an id counts
+        ("parent", 0.25, "the chain is 0.25; with that of 'parent' it is 0.75"),
+        ("child", 0.25, "with that of 'child' it is 0.1875"),
+        ("lost", 0.5, "with that of 'lost' it is None"),
+        ("nobody", 0.5, "there is no decision 'nobody' before it"),
+        (None, 0.5, "it follows from no decision"),
+    ],
+)
+def test_chains_are_products(after: str | None, chain: float | None, says: str | None) -> None:
+    """A chain is the product of the probabilities of what was chosen before, to the last bit, or it is not known."""
+    logs = Logs()
+    logs.spec(0, 1)
+    asked(logs, 1_000, "parent", propensities=packed(0.75, 0.25))
+    asked(logs, 1_000, "twice", propensities=packed(0.75, 0.25))
+    logs.decision(1_007, decision("twice", 1, propensities=packed(0.25, 0.75)))
+    follow(logs, "child", "parent", 0.75, choice=1, propensities=packed(0.75, 0.25))
+    follow(logs, "lost", "never", None)
+    follow(logs, "last", after, chain)
+    audit = logs.audit()
+    problems = list(audit.findings.problems())
+    assert faults(audit) == ({"propensities wrong": 1} if says else {}), problems
+    assert says is None or says in problems[0]
+
+
+def follow(logs: Logs, id_: str, after: str | None, chain: float | None, **changes: object) -> None:
+    offset = logs.context(1_010, id_)
+    made = decision(id_, offset, **changes)  # type: ignore[arg-type]
+    logs.decision(1_015, replace(made, after=after, chain=chain))
