@@ -11,6 +11,7 @@ CONFIGURATIONS: Final[Mapping[str, Configuration]] = {
     # Explores enough that its log answers what another policy would have earned.
     "evaluable": Configuration("fastcb", 0.015, {"map": "large", "gamma": 5.0}),
     "standard": Configuration("fastcb", 0.0, {"map": "standard", "gamma": 1000.0}),
+    "small": Configuration("fastcb", 0.0, {"map": "small", "gamma": 1000.0}),
     "doubly_robust": Configuration("doubly_robust", 0.005, {"map": "standard"}),
     "offset_tree": Configuration("offset_tree", 0.005, {"map": "standard"}),
     "offset_tree_published": Configuration("offset_tree", 0.005, {"map": "standard", "offset": "half"}),
@@ -18,5 +19,7 @@ CONFIGURATIONS: Final[Mapping[str, Configuration]] = {
 #: The learner that delays are tried with.
 DELAYED: Final = "standard"
 DELAYS: Final = (100, 500)
-#: The learner that the peers are compared with.
+#: Whose microseconds `speed` tells by map.
 COMPARED: Final = "standard"
+#: The quickest learner, which is what the peers' speed is compared with if it loses no more than any of them.
+QUICKEST: Final = "small"

@@ -57,10 +57,12 @@ def _aims(report: Mapping[str, Any]) -> Iterable[Sequence[str]]:
 
 
 def _players(report: Mapping[str, Any], losses: Mapping[str, Any]) -> Iterable[Sequence[str]]:
+    fewer = report["pmlb"]["first_rows_only"]
     for name in losses:
         loss, spent = f"pmlb_{name}", f"us_{name}"
         given = report["configuration"][name]
         said = given if isinstance(given, str) else ", ".join(f"{key} {value}" for key, value in given.items())
+        said += f"; the first {fewer[name]:,} rows of each set only" if name in fewer else ""
         yield name, _number(report[loss]), _interval(report, loss), f"{report[spent]:.0f}", said
 
 

@@ -55,6 +55,17 @@ def test_a_peer_that_loses_less_makes_the_speed_up_nothing():
     assert pmlb.report(range(1), runs)["speedup_over_peers"] == 0.0
 
 
+def test_a_slow_program_may_play_the_first_rows_only_and_it_is_said():
+    """Its runs are so short, the report and its table say so, and nothing is as fast as it."""
+    runs = pmlb.planned(range(1), ("yeast",), {"river": 400})
+    assert {run.rows for run in runs if run.player == "river"} == {400}
+    found = {run: invented(run)._replace(microseconds=1.0 if run.player == "river" else 60.0) for run in runs}
+    report = pmlb.report(range(1), found)
+    assert report["pmlb"]["first_rows_only"] == {"river": 400}
+    assert report["speedup_over_peers"] == 1.0
+    assert "the first 400 rows of each set only" in markdown(report)
+
+
 def test_a_part_that_leaves_a_figure_out_is_an_error(monkeypatch):
     """It is named, with the file to look at."""
     monkeypatch.setattr(pmlb, "run", lambda quick: {"pmlb_best": 0.2})
