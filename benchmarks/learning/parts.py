@@ -21,13 +21,15 @@ _PMLB: Final = (
     *("us_vowpal_wabbit", "us_mabwiser", "us_river", "us_paretobandit", "speedup_over_peers"),
 )
 
+_EVALUATION: Final = ("cs_violations", "dr_rmse_over_ips", "dr_rmse_over_snips", "dr_rmse_over_dm", "evaluation_logs")
+
 PARTS: Final[Mapping[str, Part]] = {
     "pmlb": Part("pmlb", _PMLB),
     "speed": Part("speed", ("kernel_us", "python_us")),
     "routellm": Part("routellm", ("routellm_apgr", "routellm_strong_calls_95")),
     "llmrouter": Part("llmrouter", ("llmrouter_at_60",)),
     "pareto": Part("pareto", ("pareto_above_static", "pareto_utilisation")),
-    "evaluation": Part("evaluation", ()),
+    "evaluation": Part("evaluation", _EVALUATION),
 }
 
 

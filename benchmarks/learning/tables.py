@@ -34,6 +34,10 @@ AIMS: Final = (
     Aim("llmrouter_at_60", "LLMRouter: score at 60% of the top price", 0.612, at_most=False),
     Aim("pareto_above_static", "smallest gain over the static mix", 0.0, at_most=False),
     Aim("pareto_utilisation", "largest cost per request over its target", 1.004),
+    Aim("cs_violations", "95% confidence sequences that ever leave the truth out", 0.05),
+    Aim("dr_rmse_over_ips", "error of DR over that of IPS, the median", 1.0),
+    Aim("dr_rmse_over_snips", "over that of SNIPS", 1.0),
+    Aim("dr_rmse_over_dm", "over that of DM", 1.0),
 )
 
 
