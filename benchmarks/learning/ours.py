@@ -5,11 +5,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.learning.sets import Problem
 from stream_workers.bandits import registry
 from stream_workers.bandits.exploration import draw_arm
 from stream_workers.bandits.policy import Batch, Policy, Setting
+
+Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +39,24 @@ class Ours:
 
     def __init__(self, policy: Policy, problem: Problem) -> None:
         self.policy = policy
-        n, arms = len(problem.right), problem.arms
-        #: What every decision was made of, for whoever evaluates it: (n, K).
-        self.probabilities = np.zeros((n, arms))
-        self.estimates = np.zeros((n, arms))
+        arms = problem.arms
+        self._decided: list[tuple[Array, Array]] = []
         self._features = problem.features
         self._eligible = np.ones((1, arms), np.bool_)
         self._free = np.zeros((1, arms))
         # Of one outcome; filled anew for each.
         self._chosen, self._propensity = np.zeros(1, np.int64), np.zeros(1)
         self._reward, self._lambda = np.zeros(1), np.zeros(1)
+
+    @property
+    def probabilities(self) -> Array:
+        """Of every decision so far, (n, K), as logged."""
+        return np.concatenate([given for given, _ in self._decided]).astype(np.float32).astype(np.float64)
+
+    @property
+    def estimates(self) -> Array:
+        """What was estimated when each was made, (n, K); of a policy without estimates its probabilities."""
+        return np.concatenate([estimates for _, estimates in self._decided])
 
     def decide(self, row: int, draw: float) -> tuple[int, float]:
         """See `protocol.Learner`."""
@@ -54,9 +65,7 @@ class Ours:
         )
         logged = probabilities[0].astype(np.float32)
         arm = draw_arm(logged, draw)
-        self.probabilities[row] = logged
-        if estimates is not None:
-            self.estimates[row] = estimates[0]
+        self._decided.append((probabilities, probabilities if estimates is None else estimates))
         return arm, float(logged[arm])
 
     def learn(self, row: int, arm: int, propensity: float, reward: float) -> None:
