@@ -95,7 +95,7 @@ def rearrange(
         return
     prepare(vector)
     was, now = Parts(before, old), Parts(vector, new)
-    now.head[at.NOW], now.head[at.SPAN] = was.head[at.NOW], was.head[at.SPAN] + 1.0
+    now.head[[at.NOW, at.DECIDED]], now.head[at.SPAN] = was.head[[at.NOW, at.DECIDED]], was.head[at.SPAN] + 1.0
     same_arms = (old.arms, old.enabled) == (new.arms, new.enabled)
     same_play = same_arms and same_champion
     if same_play and not redefined:

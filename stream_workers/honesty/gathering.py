@@ -70,7 +70,9 @@ def add_features(head: Array, features: Array, x: NDArray[np.float32]) -> None:
         features[at.ZZ, j] += z * z
 
 
-@kernel("i8(i8, i8, b1, f8[:,::1], f4[:,::1], b1[:,::1], i8[::1], f4[:,::1], f8[::1], b1[::1], f8[::1], f8[::1])")
+@kernel(
+    "i8(i8, i8, b1, f8[:,::1], f4[:,::1], b1[:,::1], i8[::1], f4[:,::1], f8[::1], b1[::1], f8[::1], f8[::1], b1[::1])"
+)
 def gather(
     place: int,
     limits_at: int,
@@ -84,13 +86,14 @@ def gather(
     complete: NDArray[np.bool_],
     decided: Array,
     ended: Array,
+    lapsed: NDArray[np.bool_],
 ) -> int:
     """Look at n outcomes in log order; how many alarms that raised.
 
     place: address of the domain's vector (`layout`), which is changed; limits_at: of what it takes from its
     specification (`checks.limits_of`).  predicted (P, n): what each policy estimated for the arm that acted, before it
     learned from it; the champion's first, NaN: it estimates nothing (has_model: the champion does).  x (n, d); eligible
-    (n, K); propensities (n, K) as logged, 0 where not eligible; decided, ended (n,) ms.
+    (n, K); propensities (n, K) as logged, 0 where not eligible; decided, ended (n,) ms; lapsed (n,): with its horizon.
     """
     P, n = predicted.shape
     K, d = eligible.shape[1], x.shape[1]
@@ -113,7 +116,7 @@ def gather(
         arms[at.SQUARES, c] += weight * weight
         for a in range(K):
             arms[at.OFFERED, a] += np.float64(eligible[i, a])
-        if move(head, limits[at.WAIT], ended[i]):
+        if move(head, limits[at.WAIT], decided[i], ended[i], lapsed[i]):
             raised += judge(head, limits, enabled, arms, bins, features, alarms, has_model)
             begin(head)
         if not within(head, decided[i]):

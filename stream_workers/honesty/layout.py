@@ -24,7 +24,10 @@ FALLEN: Final = 14  # evidence that it fell
 PHASE: Final = 15  # of the features: FINDING_SCALE, FINDING_ENERGY, WATCHING
 LENGTH: Final = 16  # outcomes of a reference
 SEEN: Final = 17  # outcomes of this phase so far
-HEAD: Final = 18
+DECIDED: Final = 18  # ms: the latest decision of an outcome so far
+LAPSED: Final = 19  # ms: the latest one that ended with its horizon
+QUIET: Final = 20  # outcomes since the last that ended with its horizon
+HEAD: Final = 21
 
 FINDING_SCALE, FINDING_ENERGY, WATCHING = 0.0, 1.0, 2.0
 

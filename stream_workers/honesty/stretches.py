@@ -5,7 +5,17 @@ all outcomes are those with quick feedback, and after its end only those without
 stretch does not know in which order they ended.  A stretch is at least a horizon long and has at least `judging.LEAST`
 outcomes (whether it has is seen from what ended in it, so it ends at a stopping time); a horizon later it is judged,
 and the next begins.  What is decided in between is not looked at: at most half of the decisions, where there are many.
+
+That all outcomes of a stretch are there is not told by their times alone.  The joiner reads decisions in their order,
+but may have read one topic further than the other, by hours of the log where it catches up; and it ends by horizon what
+is due after each piece of `joining.processor.AT_ONCE` records, in order of time.  So they are there
+
+- when a later decision has ended with its horizon: then all that were due before it have, too; or
+- where hardly any does (none in QUIET outcomes, more than a piece can have), when a later decision has ended a horizon
+  after the stretch.
 """
+
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +26,8 @@ from .judging import LEAST
 
 Array = NDArray[np.float64]
 
+#: Outcomes without one that ended with its horizon, after which none is waited for; more than `AT_ONCE` of the joiner.
+QUIET: Final = 1_024
 #: Added to a horizon, ms, and a part of it: that much later every outcome is in the log.
 _SLACK_MS = 1_000.0
 _SLACK = 0.125
@@ -27,17 +39,23 @@ def wait_for(horizon_ms: int) -> float:
 
 
 @kernel()
-def move(head: Array, wait: float, ended: float) -> bool:
-    """Time is now at least `ended`; whether the stretch is over.  Then it is to be judged, and `begin` called."""
+def move(head: Array, wait: float, decided: float, ended: float, lapsed: bool) -> bool:
+    """An outcome came (lapsed: with its horizon); is the stretch over?  Then it is to be judged, and `begin` called."""
     now = max(head[at.NOW], ended)
-    head[at.NOW] = now
+    head[at.NOW], head[at.DECIDED] = now, max(head[at.DECIDED], decided)
+    if lapsed:
+        head[at.LAPSED], head[at.QUIET] = max(head[at.LAPSED], decided), 0.0
+    else:
+        head[at.QUIET] += 1.0
+    until = head[at.UNTIL]
     if head[at.BEGIN] == 0.0:  # decisions from before the specification, or the log, began are not in any
         head[at.BEGIN] = now + wait + 1.0
-    elif head[at.UNTIL] == 0.0:
+    elif until == 0.0:
         if head[at.TAKEN] >= LEAST and now - head[at.BEGIN] >= wait:
             head[at.UNTIL] = now
     else:
-        return bool(now > head[at.UNTIL] + wait)
+        quiet = head[at.QUIET] >= QUIET and head[at.DECIDED] > until and now > until + wait
+        return bool(quiet or head[at.LAPSED] > until)
     return False
 
 

@@ -28,6 +28,10 @@ Watcher = Callable[[FetchedRecords, NDArray[np.int64], NDArray[np.int64]], None]
 
 _D: Final = DECISIONS.name
 _R: Final = REWARDS.name
+#: Records after which what is due is ended: outcomes are in the order of their ends but for so many of a topic.  The
+#: learner's checks wait for more (`honesty.stretches.QUIET`).
+AT_ONCE: Final = 512
+
 _POSITION = b"m"  # next ordinal, decisions watermark, rewards watermark
 _decode_position = Decoder(tuple[int, int, int]).decode
 _decode_decision = Decoder(Decision).decode
@@ -140,13 +144,12 @@ class JoinerProcessor:
     def apply(self, topic: str, records: Sequence[Record]) -> None:
         """Handle records of decisions or of rewards, in offset order."""
         fetched = FetchedRecords.of(records)
-        if topic == _D:
-            self._decide(fetched)
-        elif topic == _R:
-            self._reward(fetched)
-        else:
+        if topic not in (_D, _R):
             raise ValueError(f"the joiner reads {_D} and {_R}, not {topic!r}")
-        self._sweep()
+        handle = self._decide if topic == _D else self._reward
+        for begin in range(0, max(len(fetched), 1), AT_ONCE):
+            handle(fetched[begin : begin + AT_ONCE])
+            self._sweep()
 
     def flush(self) -> None:
         """Put what changed into the state."""

@@ -315,7 +315,7 @@ class DomainState:
         gather(
             address_of(self._own["checks"]), address_of(terms.limits), thought[0][1] is not None, predicted,
             data.features, data.eligible, data.chosen, data.propensities, data.reward, data.complete, data.decided,
-            data.ended,
+            data.ended, data.lapsed,
         )  # fmt: skip
         return Thought(there, *thought[0])
 

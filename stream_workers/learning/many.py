@@ -46,7 +46,7 @@ def _announce(domain: Integers, policies: Integers) -> None:
 
 @kernel(
     "i8(i8[:,::1], f8[:,::1], i8[:,::1], f8[:,::1], i8[::1], i8[::1], f4[:,::1], b1[:,::1], i8[::1], f8[::1], "
-    "f4[:,::1], f8[::1], f8[::1], b1[::1], f8[::1], f8[::1], i8[::1], i8[::1], i8[::1])"
+    "f4[:,::1], f8[::1], f8[::1], b1[::1], f8[::1], f8[::1], b1[::1], i8[::1], i8[::1], i8[::1])"
 )
 def learn_many(
     domains: Integers,
@@ -65,6 +65,7 @@ def learn_many(
     complete: NDArray[np.bool_],
     decided: Array,
     ended: Array,
+    lapsed: NDArray[np.bool_],
     unit_group: Integers,
     touched: Integers,
     alarms: Integers,
@@ -91,7 +92,7 @@ def learn_many(
     all_p, all_q, champion_q, all_costs = np.empty(everyone), np.empty(cells), np.empty(cells), np.empty(cells)
     all_logged, all_predicted = np.empty(cells, np.float32), np.empty(everyone)
     cost_room = np.empty((2, 1 + WIDTH))
-    ints, floats, flags = np.empty((2, most), np.int64), np.empty((6, most)), np.empty(most, np.bool_)
+    ints, floats, flags = np.empty((2, most), np.int64), np.empty((6, most)), np.empty((2, most), np.bool_)
     domains_at, floats_at = domains.ctypes.data, domain_floats.ctypes.data
     policies_at, numbers_at = policies.ctypes.data, policy_floats.ctypes.data
     begin = 0
@@ -113,7 +114,8 @@ def learn_many(
         d, K, size = domain[layout.FEATURES], domain[layout.ARMS], domain[layout.POLICIES]
         x, mask = all_x[: rows * d].reshape(rows, d), all_mask[: rows * K].reshape(rows, K)
         acts, unit, p, r, c = ints[0, :rows], ints[1, :rows], floats[0, :rows], floats[1, :rows], floats[2, :rows]
-        lambdas, begun, over, whole = floats[3, :rows], floats[4, :rows], floats[5, :rows], flags[:rows]
+        lambdas, begun, over = floats[3, :rows], floats[4, :rows], floats[5, :rows]
+        whole, late = flags[0, :rows], flags[1, :rows]
         logged = all_logged[: rows * K].reshape(rows, K)
         counts = integers(domain[layout.COUNTS], 4)
         counts[0] += rows
@@ -124,6 +126,7 @@ def learn_many(
             for a in range(K):
                 mask[i, a], logged[i, a] = eligible[row, a], propensities[row, a]
             begun[i], over[i], whole[i], unit[i] = decided[row], ended[row], complete[row], unit_group[row]
+            late[i] = lapsed[row]
             acts[i], p[i], r[i], c[i] = chosen[row], propensity[row], reward[row], costs[row]
             counts[1] += complete[row]
             counts[3] += not np.isnan(c[i])
@@ -172,6 +175,6 @@ def learn_many(
         )  # fmt: skip
         alarms[g] = gather(
             domain[layout.CHECKS], domain[layout.LIMITS], has_model, predicted, x, mask, acts, logged, r, whole, begun,
-            over,
+            over, late,
         )  # fmt: skip
     return groups

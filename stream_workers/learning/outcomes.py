@@ -34,6 +34,7 @@ class Columns(NamedTuple):
     complete: NDArray[np.bool_]  # (n,) every required component was observed
     decided: NDArray[np.float64]  # (n,) ms
     ended: NDArray[np.float64]  # (n,) ms
+    lapsed: NDArray[np.bool_]  # (n,) it ended with its horizon
     group: NDArray[np.int64]  # (n,) of the unit, see `evaluation.groups`
 
     def where(self, rows: NDArray[np.bool_]) -> "Columns":
@@ -117,6 +118,7 @@ def columns(outcomes: Sequence[Outcome], spec: DomainSpec, index: dict[str, int]
         np.array(complete, np.bool_),
         np.array([each.decided_at_ms for each in outcomes], np.float64),
         np.array([each.ended_at_ms for each in outcomes], np.float64),
+        np.array([each.ended == "horizon" for each in outcomes], np.bool_),
         groups([each.decision.unit for each in outcomes], [each.decision.id for each in outcomes]),
     )
 

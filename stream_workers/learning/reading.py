@@ -182,7 +182,7 @@ def _read_arms(
 @kernel(
     "i8(u1[::1], i8[::1], i8[::1], i8[::1], i8[::1], u8[::1], i8[::1], u1[::1], i8[:,::1], i8[:,::1], f8[:,::1], "
     "u1[:,::1], u1[:,::1], f8[:,::1], i8[::1], i8[::1], i8[::1], i8[::1], f4[:,::1], b1[:,::1], i8[::1], f8[::1], "
-    "f4[:,::1], f8[::1], f8[::1], b1[::1], f8[::1], f8[::1], i8[::1])"
+    "f4[:,::1], f8[::1], f8[::1], b1[::1], f8[::1], f8[::1], b1[::1], i8[::1])"
 )
 def read_outcomes(
     data: Bytes,
@@ -213,6 +213,7 @@ def read_outcomes(
     complete: NDArray[np.bool_],
     decided: Floats,
     ended: Floats,
+    lapsed: NDArray[np.bool_],
     group: Places,
 ) -> int:
     """Read n outcomes; how many are plain.
@@ -236,7 +237,8 @@ def read_outcomes(
             continue
         number, at = read_integer(data, at, end)
         begin, size, at = read_text(data, at, end)
-        if at < 0 or number < 0 or not (_is(data, begin, size, _COMPLETE) or _is(data, begin, size, _HORIZON)):
+        by_horizon = _is(data, begin, size, _HORIZON)
+        if at < 0 or number < 0 or not (by_horizon or _is(data, begin, size, _COMPLETE)):
             continue
         begun, at = read_integer(data, at, end)
         over, observations_at = read_integer(data, at, end)
@@ -310,7 +312,7 @@ def read_outcomes(
         verdicts[i] = which
         row[found], slot[found], ordinal[found] = i, which, number
         chosen[found], propensity[found], costs[found] = places[choice], np.float64(probabilities[choice]), cost
-        decided[found], ended[found] = np.float64(begun), np.float64(over)
+        decided[found], ended[found], lapsed[found] = np.float64(begun), np.float64(over), by_horizon
         group[found] = group_of(data, unit_at, unit_at + unit_size, named)
         reward[found], complete[found] = worth(
             parts, domain[layout.PARTS], components, domain_floats[which, layout.DEFAULT], values
@@ -335,6 +337,7 @@ class PlainOutcomes(NamedTuple):
     complete: NDArray[np.bool_]
     decided: Floats  # ms
     ended: Floats
+    lapsed: NDArray[np.bool_]  # it ended with its horizon
     group: Places  # of the unit, see `evaluation.groups`
 
     def where(self, rows: Any) -> "PlainOutcomes":
@@ -354,8 +357,7 @@ def read(
     plain = PlainOutcomes(
         np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.int64), np.empty((n, width), np.float32),
         np.empty((n, arms), np.bool_), np.empty(n, np.int64), np.empty(n), np.empty((n, arms), np.float32), np.empty(n),
-        np.empty(n), np.empty(n, np.bool_), np.empty(n), np.empty(n),
-        np.empty(n, np.int64),
+        np.empty(n), np.empty(n, np.bool_), np.empty(n), np.empty(n), np.empty(n, np.bool_), np.empty(n, np.int64),
     )  # fmt: skip
     columns = (records.data, records.key_at, records.key_size, records.value_at, records.value_size)
     arguments: list[Any] = [*(np.ascontiguousarray(each) for each in columns), *lookup, *tables, verdicts, *plain]

@@ -212,7 +212,7 @@ class LearningTable:
         groups = learn_many(
             self.domains, self.floats, self.policies.data, self.policy_floats.data, self.count,
             plain.slot, plain.features, plain.eligible, plain.chosen, plain.propensity, plain.propensities,
-            plain.reward, plain.costs, plain.complete, plain.decided, plain.ended, plain.group,
+            plain.reward, plain.costs, plain.complete, plain.decided, plain.ended, plain.lapsed, plain.group,
             touched, alarms,
         )  # fmt: skip
         self.calls += 1

@@ -60,7 +60,8 @@ class Naive:
     def __init__(self, subject, false_ever, false_every):
         self.subject, self.false_ever, self.false_every = subject, false_ever, false_every
         self.wait = subject.horizon_ms * 1.125 + 1000
-        self.now, self.begin, self.until = 0.0, None, None
+        self.now, self.decided, self.begin, self.until = 0.0, 0.0, None, None
+        self.lapsed, self.quiet = 0.0, 0
         self.stretch = []
         self.alarms = {}
         self.raised = 0
@@ -86,13 +87,19 @@ class Naive:
         self.weights[c] += 1 / p[c]
         self.squares[c] += 1 / p[c] ** 2
         self.offered += row["eligible"]
-        self.now = max(self.now, row["ended"])
+        self.now, self.decided = max(self.now, row["ended"]), max(self.decided, row["decided"])
+        if row["lapsed"]:
+            self.lapsed, self.quiet = max(self.lapsed, row["decided"]), 0
+        else:
+            self.quiet += 1
         if self.begin is None:
             self.begin = self.now + self.wait + 1
         elif self.until is None:
             if len(self.stretch) >= 64 and self.now - self.begin >= self.wait:
                 self.until = self.now
-        elif self.now > self.until + self.wait:
+        elif self.lapsed > self.until or (
+            self.quiet >= 1_024 and self.decided > self.until and self.now > self.until + self.wait
+        ):
             self.judge(has_model)
             self.stretch, self.begin, self.until = [], self.now + 1, None
         if self.begin <= row["decided"] and (self.until is None or row["decided"] <= self.until):

@@ -25,6 +25,7 @@ class Log:
     complete: np.ndarray
     decided: np.ndarray
     ended: np.ndarray
+    lapsed: np.ndarray
 
     def rows(self, where):
         return Log(
@@ -95,7 +96,7 @@ def simulate(plan, seed):
     wait = plan.quick(reward, chosen) if plan.quick else rng.random(n)
     return Log(
         predicted, logged.astype(np.float32), np.full((n, K), fill_value=True), chosen, shown, reward, came, decided,
-        decided + np.round(HORIZON_MS * np.where(came, wait, 1.0)),
+        decided + np.round(HORIZON_MS * np.where(came, wait, 1.0)), ~came,
     ).in_order()  # fmt: skip
 
 

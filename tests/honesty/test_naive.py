@@ -144,7 +144,7 @@ def test_thin():
     eligible = np.tile([True, True, False], (n, 1))
     log = Log(
         log.predicted, log.x, eligible, (np.random.default_rng(2).random(n) < 0.0005).astype(np.int64), p, log.reward,
-        log.complete, log.decided, log.ended,
+        log.complete, log.decided, log.ended, log.lapsed,
     )  # fmt: skip
     for enabled, place, effective in (((True, True, False), 1, None), ((True, True, True), 2, 0.0)):
         plan.subject = Plan(n=1, K=3, d=0, P=1).subject

@@ -26,7 +26,7 @@ def test_a_stretch_is_whole(seed, gap):
     ended = decided + np.round(HORIZON * rng.beta(0.3, 0.3, n))
     head, taken, ends = np.zeros(at.HEAD), set(), []
     for i in np.lexsort((decided, ended)):
-        if move(head, wait_for(HORIZON), ended[i]):
+        if move(head, wait_for(HORIZON), decided[i], ended[i], ended[i] - decided[i] >= HORIZON):
             there = np.flatnonzero((decided >= head[at.BEGIN]) & (decided <= head[at.UNTIL]))
             assert taken == set(there)
             assert len(taken) >= LEAST

@@ -41,7 +41,9 @@ def log(n=1_200):
         )  # fmt: skip
         at = 1_000_000 + 50 * ordinal
         observed = {"quality": float(rng.random() < 0.5)}
-        events.append((tenant, Outcome(ordinal, "complete", at, at + 10, observed, ordinal, decision)))
+        ended = ("complete", at + 10, observed) if ordinal % 9 else ("horizon", at + 1_000, {})
+        events.append((tenant, Outcome(ordinal, ended[0], at, ended[1], ended[2], ordinal, decision)))
+    events[2:] = sorted(events[2:], key=lambda each: each[1].ended_at_ms)
     return [Record(offset, tenant.encode(), wire.encode(event)) for offset, (tenant, event) in enumerate(events)]
 
 

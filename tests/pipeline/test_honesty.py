@@ -38,7 +38,7 @@ class Decider:
                 )),
                 ("rewards", Reward(f"r-{number}", self.tenant, id_, {"quality": float(self.rng.random() < 0.6)})),
             )  # fmt: skip
-            for topic, event in events:
+            for topic, event in events[: 1 + (self.rng.random() < 0.9)]:  # some feedback never comes
                 value = wire.encode(event)
                 waiting.append(
                     await self.live.producer.send(self.live.prefix + topic, key=self.tenant.encode(), value=value)
