@@ -6,8 +6,8 @@ this very process wrote, so for the tenants that make chains it is kept here, to
 the joiner has read what its predecessor decided: of two decisions with one id the first is known, the one that counts.
 """
 
-from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections import OrderedDict, deque
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -15,7 +15,8 @@ import numpy as np
 from schemas import topics, wire
 from schemas.events import Decision, Outcome
 
-from ..columnar.rows import Rows
+from ..columnar.memory import Bytes
+from ..columnar.rows import Places, Rows
 from ..joining.processor import JoinerProcessor
 from ..learning.processor import LearnerProcessor
 from ..learning.recent import Ended, ended
@@ -26,6 +27,9 @@ LONGEST: Final = 8
 
 #: Decisions, and outcomes, of this process that are kept until learner and joiner have surely read them.
 _KEPT: Final = 4096
+
+
+_FIRST: Final = np.zeros(1, np.int64)
 
 
 class Parent(NamedTuple):
@@ -40,6 +44,34 @@ class Parent(NamedTuple):
     reward: float | None
 
 
+class _Latest:
+    """The last records of one sort.  They are only looked into when somebody asks for one: hardly anybody does."""
+
+    def __init__(self) -> None:
+        self.known: OrderedDict[tuple[str, str], Parent] = OrderedDict()
+        self._waiting: deque[tuple[Bytes, Places, Places]] = deque()
+        self._count = 0
+
+    def add(self, data: Bytes, at: Places, size: Places) -> None:
+        """These came; the arrays are kept."""
+        self._waiting.append((data, at, size))
+        self._count += len(at)
+        while self._count > _KEPT and len(self._waiting) > 1:
+            self._count -= len(self._waiting.popleft()[1])
+
+    def index(self, read: Callable[[bytes], tuple[tuple[str, str], Parent] | None]) -> None:
+        """Know all that came.  Of several with one name the first is the one that counts."""
+        while self._waiting:
+            data, at, size = self._waiting.popleft()
+            for begin, length in zip(at[-_KEPT:].tolist(), size[-_KEPT:].tolist(), strict=True):
+                found = read(data[begin : begin + length].tobytes())
+                if found is not None:
+                    self.known.setdefault(*found)
+        self._count = 0
+        while len(self.known) > _KEPT:
+            self.known.popitem(last=False)
+
+
 class Parents:
     """Of one partition.  joiner: None where there is none (an offline replay): then only what ended is known."""
 
@@ -47,10 +79,14 @@ class Parents:
         self._learner = learner
         self._joiner = joiner
         self._following: set[str] = set()  # tenants that sent a request with `after`
-        self._decided: OrderedDict[tuple[str, str], Parent] = OrderedDict()
-        self._ended: OrderedDict[tuple[str, str], Parent] = OrderedDict()
+        self._decided, self._ended = _Latest(), _Latest()
+        self._found: dict[tuple[str, str], Parent] = {}  # in the batch that is decided now
         if joiner is not None:
             joiner.tell(self.ended)
+
+    def begin(self) -> None:
+        """Another batch is decided now: what was found before may have changed."""
+        self._found.clear()
 
     def chain(self, tenant: str, decision: str) -> float | None:
         """Product of the propensities of what was chosen up to and including this decision; None: not known."""
@@ -80,6 +116,15 @@ class Parents:
 
     def find(self, tenant: str, decision: str) -> Parent | None:
         """A decision of a tenant, if it is known."""
+        name = (tenant, decision)
+        parent = self._found.get(name)
+        if parent is None:
+            parent = self._look(tenant, decision)
+            if parent is not None:
+                self._found[name] = parent
+        return parent
+
+    def _look(self, tenant: str, decision: str) -> Parent | None:
         found = None if self._joiner is None else self._joiner.find_open(tenant, decision)
         if found is not None:
             return self._open(*found)
@@ -88,45 +133,42 @@ class Parents:
             if owner == tenant and (outcome := recent.find((owner, domain), decision)) is not None:
                 return _over(domain, outcome)
         name = (tenant, decision)
-        return self._ended.get(name) or self._decided.get(name)
+        self._ended.index(self._of_outcome)
+        if name in self._ended.known:
+            return self._ended.known[name]
+        self._decided.index(self._of_decision)
+        return self._decided.known.get(name)
 
     def decided(self, rows: Rows) -> None:
         """The router has decided these."""
         if self._wants_any():
-            for value in self._wanted(rows.pairs()):
-                self._note(value)
+            self._decided.add(rows.values, rows.value_at, rows.value_size)
 
-    def decided_one(self, key: bytes, value: bytes) -> None:
+    def decided_one(self, value: bytes) -> None:
         """The router has decided this one."""
         if self._wants_any():
-            for each in self._wanted([(key, value)]):
-                self._note(each)
+            self._decided.add(np.frombuffer(value, np.uint8), _FIRST, np.array([len(value)]))
 
     def ended(self, rows: Rows) -> None:
-        """These outcomes have ended."""
-        if self._wants_any():
-            for value in self._wanted(rows.pairs()):
-                outcome: Outcome = wire.decode(topics.OUTCOMES.name, value)
-                decision = outcome.decision
-                state = self._learner.domain(decision.tenant, decision.domain)
-                if state is not None:
-                    self._ended[decision.tenant, decision.id] = _over(decision.domain, ended(outcome, state.spec))
-                    if len(self._ended) > _KEPT:
-                        self._ended.popitem(last=False)
+        """These outcomes have ended.  Their bytes are used again when this returns."""
+        if self._wants_any() and len(rows.value_at):
+            end = int(rows.value_at[-1] + rows.value_size[-1])
+            self._ended.add(rows.values[:end].copy(), rows.value_at.copy(), rows.value_size.copy())
 
     def _wants_any(self) -> bool:
         return bool(self._following or self._learner.recent_outcomes.looked_at)
 
-    def _note(self, value: bytes) -> None:
+    def _of_decision(self, value: bytes) -> tuple[tuple[str, str], Parent]:
         decision: Decision = wire.decode(topics.DECISIONS.name, value)
-        self._decided.setdefault((decision.tenant, decision.id), self._open(decision, {}))
-        if len(self._decided) > _KEPT:
-            self._decided.popitem(last=False)
+        return (decision.tenant, decision.id), self._open(decision, {})
 
-    def _wanted(self, pairs: Iterable[tuple[bytes, bytes]]) -> Iterator[bytes]:
-        tenants = self._following | {tenant for tenant, _ in self._learner.recent_outcomes.looked_at}
-        keys = {tenant.encode() for tenant in tenants}
-        return (value for key, value in pairs if key in keys)
+    def _of_outcome(self, value: bytes) -> tuple[tuple[str, str], Parent] | None:
+        outcome: Outcome = wire.decode(topics.OUTCOMES.name, value)
+        decision = outcome.decision
+        state = self._learner.domain(decision.tenant, decision.domain)
+        if state is None:
+            return None
+        return (decision.tenant, decision.id), _over(decision.domain, ended(outcome, state.spec))
 
     def _open(self, decision: Decision, observations: dict[str, float]) -> Parent:
         state = self._learner.domain(decision.tenant, decision.domain) if observations else None

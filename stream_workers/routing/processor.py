@@ -69,7 +69,7 @@ class RouterProcessor:
 
     def _emit_one(self, topic: str, key: bytes, value: bytes) -> None:
         self._emit(topic, key, value)
-        self._parents.decided_one(key, value)
+        self._parents.decided_one(value)
 
     def flush(self) -> None:
         """Nothing is kept."""

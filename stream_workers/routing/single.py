@@ -78,6 +78,7 @@ class SingleContexts:
 
     def apply(self, topic: str, records: Sequence[Record]) -> None:
         """Decide a batch of contexts."""
+        self._parents.begin()
         groups: dict[tuple[str, str], list[tuple[Record, Context]]] = {}
         for record in records:
             value = record.value

@@ -213,3 +213,14 @@ def test_decisions_are_right_under_restarts(actions, seed):
     chains.checkpoint()
     assert chains.learner_state.items == replay(0, chains.logs["outcomes"], batch=3).items
     assert chains.dead == []
+
+
+def test_what_this_process_wrote_is_kept_within_bounds(monkeypatch):
+    """Before anybody else has read them, the last decisions and outcomes are known, and those long before are not."""
+    monkeypatch.setattr("stream_workers.routing.parents._KEPT", 20)
+    chains = Chains(ANALYSIS, ROUTING)
+    made = [chains.ask(f"p{number}", "analysis", (0.0,)) for number in range(50)]
+    assert inputs_of(chains.ask("late", "routing", OWN, after="p49"))[0] == one_hot(made[49].arm)
+    assert inputs_of(chains.ask("early", "routing", OWN, after="p10"))[0] is None
+    chains.join()
+    assert inputs_of(chains.ask("again", "routing", OWN, after="p10"))[0] == one_hot(made[10].arm)
