@@ -96,9 +96,9 @@ def llmrouter(folder: Path) -> dict[str, Any]:
     }
 
 
-def paretobandit(folder: Path) -> dict[str, Any]:
-    """Prompts of `val_k4` and every model's judged reward and cost in dollars."""
-    with gzip.open(folder / "val_k4.jsonl.gz", "rt", encoding="utf-8", newline="\n") as file:
+def paretobandit(folder: Path, part: str = "val_k4") -> dict[str, Any]:
+    """Prompts of a part of the set and every model's judged reward and cost in dollars."""
+    with gzip.open(folder / f"{part}.jsonl.gz", "rt", encoding="utf-8", newline="\n") as file:
         rows = [json.loads(line) for line in file.read().split("\n") if line]
     models = sorted(rows[0]["arms"])
     return {
