@@ -20,9 +20,9 @@ from stream_workers.bandits import registry
 from stream_workers.bandits.exploration import draw_arm
 from stream_workers.bandits.policy import Batch, Setting
 
-KIND: Final = "fastcb"
-PARAMS: Final[dict[str, float | str]] = {"map": "large", "ridge": 5.0, "bonus": 1.0, "gamma": 200.0}
-EXPLORATION: Final = 0.005
+KIND: Final = "squarecb"
+PARAMS: Final[dict[str, float | str]] = {"map": "standard", "ridge": 10.0, "bonus": 0.5, "gamma": 15.0}
+EXPLORATION: Final = 0.02
 SHARE: Final = 0.6
 SEEDS: Final = 5
 
