@@ -12,7 +12,7 @@ is due after each piece of `joining.processor.AT_ONCE` records, in order of time
 
 - when a later decision has ended with its horizon: then all that were due before it have, too; or
 - where hardly any does (none in QUIET outcomes, more than a piece can have), when a later decision has ended a horizon
-  after the stretch.
+  after the stretch: should one be missing then, they are too few to show.
 """
 
 from typing import Final

@@ -32,16 +32,19 @@ class Record:
         self.offset, self.timestamp, self.key, self.value = offset, timestamp, b"acme", encode(event)
 
 
-def joined(seed, n, gap):
-    """What the joiner makes of n decisions and their rewards, in batches of any size: all outcomes, in its order.
+def joined(seed, n, gap, silence=0.8, most=400):
+    """What the joiner makes of n decisions and their rewards, in batches of up to `most`: all outcomes, in its order.
 
-    "quick" is rewarded after 5 ms; "slow" after up to the horizon, successes first; "silent" mostly never.
+    "quick" is rewarded after 5 ms; "slow" after up to the horizon and a little more, successes first; "silent" not at
+    all with a probability of `silence`.
     """
     rng = np.random.default_rng(seed)
     times = 1_000_000 + np.cumsum(rng.exponential(gap, n)).astype(int)
     chosen, success = rng.choice(3, n, p=P.astype(float) / P.astype(float).sum()), rng.random(n) < 0.6
     delay = np.where(chosen == 0, 5, rng.integers(50, np.where(success, 300, 1_100)))
-    silent = (chosen == 2) & (rng.random(n) < 0.8)
+    if not silence:
+        delay = np.minimum(delay, HORIZON_MS - 1)
+    silent = (chosen == 2) & (rng.random(n) < silence)
     features = rng.normal(size=(n, 2)).astype("<f4")
     decisions = [
         Record(i, int(times[i]), Decision(
@@ -68,7 +71,7 @@ def joined(seed, n, gap):
     waiting = {"decisions": decisions, "rewards": rewards}
     while any(waiting.values()):
         topic = rng.choice([topic for topic, records in waiting.items() if records])
-        size = int(rng.integers(1, 400))
+        size = int(rng.integers(1, most))
         joiner.apply(topic, waiting[topic][:size])
         waiting[topic] = waiting[topic][size:]
     found = [each for each in outcomes if isinstance(each, Outcome)]
@@ -77,10 +80,10 @@ def joined(seed, n, gap):
 
 
 @settings(max_examples=15)
-@given(st.integers(0, 2**32), st.sampled_from([2.0, 15.0, 60.0]))
-def test_stretches_of_what_is_joined_are_whole(seed, gap):
+@given(st.integers(0, 2**32), st.sampled_from([2.0, 15.0, 60.0]), st.sampled_from([20, 400, 1_500]))
+def test_stretches_of_what_is_joined_are_whole(seed, gap, most):
     """However the joiner came by its records: when a stretch is judged, every decision of its time has been taken."""
-    outcomes = joined(seed, 1_500, gap)
+    outcomes = joined(seed, 1_500, gap, most=most)
     decided = np.array([each.decided_at_ms for each in outcomes])
     head, taken, judged = np.zeros(at.HEAD), 0, 0
     for outcome in outcomes:
@@ -96,11 +99,13 @@ def test_stretches_of_what_is_joined_are_whole(seed, gap):
     assert judged or gap == 2.0
 
 
-@pytest.mark.parametrize("gap", [1.0, 10.0])
-def test_an_honest_stream_of_unequal_arms_has_no_alarm(gap):
-    """One arm's feedback comes at once, another's late, the third's hardly ever, and traffic stops in the end."""
+@pytest.mark.parametrize("most", [50, 5_000])
+@pytest.mark.parametrize(("gap", "silence"), [(1.0, 0.8), (10.0, 0.8), (10.0, 0.003), (10.0, 0.0)])
+def test_an_honest_stream_of_unequal_arms_has_no_alarm(gap, silence, most):
+    """One arm's feedback comes at once, another's late, the third's more or less seldom, traffic stops in the end, and
+    the joiner reads both topics side by side or one far ahead of the other."""
     state = DomainState(SPEC, 0)
-    outcomes = joined(1, 12_000, gap)
+    outcomes = joined(1, 12_000, gap, silence, most)
     for first in range(0, len(outcomes), 100):
         state.learn(outcomes[first : first + 100])
         assert state.alarms() == []
