@@ -16,7 +16,7 @@ from stream_workers.evaluation.reward_model import cross_fitted, folds_of
 
 from .history import EvaluationError, History
 from .replay import MODEL, Arrays, along, arrays_of, probabilities
-from .wanted import Arm, Even, Frozen, Wanted, wanted
+from .wanted import Frozen, Learner, Wanted, wanted
 
 Array = NDArray[np.float64]
 
@@ -201,15 +201,16 @@ def _notes(rows: Sequence[_Row], arrays: Arrays, learned: int) -> list[str]:
         )
     elif int(arrays.cluster.max()) + 1 < FEWEST:
         found.append(f"There are fewer than {FEWEST} units: intervals are about these, not about others like them.")
-    for row in rows:
-        if isinstance(row.wanted, Frozen) and not learned:
-            found.append(
-                f"{row.wanted.text} is evaluated on all outcomes; where it has learned from them, its value looks "
-                "too good. `--learn SHARE` leaves out the first ones."
-            )
-        if not isinstance(row.wanted, Arm | Even | Frozen) and not learned:
-            found.append(
-                f"{row.wanted.text} learned along, from these outcomes; with decisions of its own it would have "
-                "learned from others."
-            )
+    found += [
+        f"{row.wanted.text} is evaluated on all outcomes; where it has learned from them, its value looks too good. "
+        "`--learn SHARE` leaves out the first ones."
+        for row in rows
+        if isinstance(row.wanted, Frozen) and not learned
+    ]
+    along = [row.wanted.text for row in rows if isinstance(row.wanted, Learner) and row.wanted.learns and not learned]
+    if along:
+        found.append(
+            f"{', '.join(along)} learned along, from these outcomes; with decisions of its own it would have learned "
+            "from others."
+        )
     return found

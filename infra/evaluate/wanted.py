@@ -39,6 +39,11 @@ class Learner(NamedTuple):
     text: str
     learner: LearnerSpec
 
+    @property
+    def learns(self) -> bool:
+        """Whether it does, or is only declared among those that do."""
+        return self.learner.kind not in ("fixed", "uniform")
+
 
 class Frozen(NamedTuple):
     """A state that has learned."""

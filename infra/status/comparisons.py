@@ -25,7 +25,9 @@ def comparisons(domains: Sequence[Mapping[str, Any]]) -> Table | None:
             name = Text()
     if not table.rows:
         return None
-    table.caption = "[a, b]: 95%, at every moment at once. Overlap: how much the outcomes say about a challenger."
+    table.caption = Text(
+        "Between brackets: 95%, at every moment at once. Overlap: how many decisions of its own would have told as much."
+    )
     table.caption_style = "dim"
     table.caption_justify = "left"
     return table
@@ -55,5 +57,5 @@ def _overlap(overlap: Mapping[str, Any]) -> Text:
         return Text()
     grade = str(overlap.get("grade", ""))
     text = Text(grade, _STYLES.get(grade, ""))
-    text.append(f": {printable(str(overlap.get('words', '')))}", "dim")
+    text.append(f" ({overlap.get('effective', 0.0):,.0f} of {overlap.get('n', 0):,})", "dim")
     return text

@@ -41,7 +41,7 @@ def test_baseline_and_challengers():
     assert "acme/routing always large +0.9" in text
     assert "coin +0.4" in text
     assert "always-large +0.9" in text
-    assert "600 outcomes say as much as" in text
+    assert "good (600 of 600)" in text
     assert report["champion_less_baseline"]["lower"] > 0.5
 
 
