@@ -26,7 +26,7 @@ def comparisons(domains: Sequence[Mapping[str, Any]]) -> Table | None:
     if not table.rows:
         return None
     table.caption = Text(
-        "Between brackets: 95%, at every moment at once. Overlap: how many decisions of its own would have told as much."
+        "In brackets: 95%, at every moment at once. Overlap: how many decisions of its own would have told as much."
     )
     table.caption_style = "dim"
     table.caption_justify = "left"
