@@ -13,6 +13,7 @@ from stream_workers.joining.rules import Spans
 from .earned import Earned, earned
 from .evidence import Evidence
 from .feedback import Feedback, feedback
+from .origin import Origin, origin_of
 from .replayed import Replayed
 from .rule import Rule, rule_of
 
@@ -66,6 +67,7 @@ class Explanation(Struct, frozen=True):
     outcome_offset: int | None
     observations: dict[str, float]  # of the outcome; before there is one, of the feedback that was joined
     earned: Earned | None  # under the specification that decided
+    origin: Origin
     learned_as: Earned | None  # where another specification was in force by the time of the outcome
 
 
@@ -118,6 +120,7 @@ def explain(evidence: Evidence, spans: Spans, now_ms: int, thought: Replayed | N
         outcome_offset=None if outcome is None else outcome.offset,
         observations=observations,
         earned=None if outcome is None or spec is None else earned(decision.spec, spec, observations),
+        origin=origin_of(decision, spec),
         learned_as=None if outcome is None or later is None else earned(*later, observations),
     )
 

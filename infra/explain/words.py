@@ -14,6 +14,7 @@ from infra.readable.quantities import count, span, usd
 
 from .earned import Earned
 from .explanation import Explanation
+from .origin import Origin
 from .replayed import Replayed
 
 _BECAME = {
@@ -30,6 +31,7 @@ def words(explanation: Explanation) -> RenderableType:
     parts: list[RenderableType] = [_title(explanation)]
     parts += map(Text, _choice(explanation))
     parts += map(Text, _rule(explanation))
+    parts += map(Text, _origin(explanation.origin))
     parts.append(_arms(explanation))
     parts += map(Text, _knowledge(explanation))
     if explanation.replayed is not None:
@@ -99,6 +101,20 @@ def _rule(e: Explanation) -> Iterator[str]:
         yield f"{floor}, and {printable(e.arm)} had no more."
     else:
         yield f"{floor}."
+
+
+def _origin(origin: Origin) -> Iterator[str]:
+    if origin.unit is not None:
+        yield f"It is about {printable(origin.unit)}."
+    if origin.after is not None:
+        what = (
+            "which the router did not know"
+            if origin.chain is None
+            else (f"and that came about with probability {origin.chain:.4g}, with all before it")
+        )
+        yield f"It follows from {printable(origin.after)}, {what}."
+    for name, value in origin.inputs.items():
+        yield f"{printable(name[0].upper() + name[1:])}: {'not known' if value is None else printable(value)}."
 
 
 def _replayed(thought: Replayed) -> Iterator[RenderableType]:
