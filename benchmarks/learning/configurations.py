@@ -14,7 +14,7 @@ CONFIGURATIONS: Final[Mapping[str, Configuration]] = {
     "small": Configuration("fastcb", 0.0, {"map": "small", "gamma": 1000.0}),
     "doubly_robust": Configuration("doubly_robust", 0.005, {"map": "standard"}),
     "offset_tree": Configuration("offset_tree", 0.005, {"map": "standard"}),
-    "offset_tree_published": Configuration("offset_tree", 0.005, {"map": "standard", "offset": "half"}),
+    "offset_tree_published": Configuration("offset_tree", 0.005, {"map": "standard", "offset": "half", "ridge": 2.0}),
 }
 #: The learner that delays are tried with.
 DELAYED: Final = "standard"
