@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .confidence import ALPHA
 from .empirical_bernstein import joint_limit
-from .pseudo_outcomes import AHEAD, BOUNDS, DIFFERENCE_SCALES, HIGHEST_VALUE, RHOS, VALUE_SCALES, terms_below
+from .pseudo_outcomes import AHEAD, BOUNDS, DIFFERENCE_SCALES, FURTHEST, HIGHEST_VALUE, RHOS, VALUE_SCALES, terms_below
 
 Array = NDArray[np.float64]
 
@@ -33,7 +33,7 @@ def bounded(
     reward: Array,
     *,
     difference: bool = False,
-    clip: float = np.inf,
+    clip: float = FURTHEST,
 ) -> Bounded:
     """Of n outcomes in log order.
 

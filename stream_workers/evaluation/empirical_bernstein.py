@@ -42,36 +42,56 @@ def rho_of(tightest_at: float, alpha: float = TIGHTEST_FOR) -> float:
     return tightest_at / (x + math.log1p(x))
 
 
+#: Precision of what brackets a joint limit (relative), and of the limit (in units of rewards).
+_COARSE: Final = 1e-3
+_FINE: Final = 1e-7
 #: For terms of one scale.
 RHO: Final = rho_of(60.0)
 
 
 @kernel()
-def log_mixture(s: float, v: float, rho: float) -> float:
-    """Log of the gamma-exponential mixture at S = s, V = v >= 0, both in units of the scale c."""
+def _start(rho: float) -> float:
+    """What makes the mixture 1 at S = V = 0."""
+    return rho * math.log(rho) - math.lgamma(rho) - log_lower(rho, rho)
+
+
+@kernel()
+def _rest(s: float, v: float, rho: float) -> float:
+    """Log of the mixture less `_start`."""
     a, x = v + rho, s + v + rho
     if x <= 0.0:
         return -math.inf  # less would be right, too; far below 0 it does not matter how little
-    start = rho * math.log(rho) - math.lgamma(rho) - log_lower(rho, rho)
-    return start + math.lgamma(a) + log_lower(a, x) - a * math.log(x) + s + v
+    return math.lgamma(a) + log_lower(a, x) - a * math.log(x) + s + v
+
+
+@kernel()
+def log_mixture(s: float, v: float, rho: float) -> float:
+    """Log of the gamma-exponential mixture at S = s, V = v >= 0, both in units of the scale c."""
+    return _start(rho) + _rest(s, v, rho)
+
+
+@kernel()
+def _boundary(v: float, alpha: float, rho: float, precision: float) -> float:
+    """`boundary`, up to so much more, relatively."""
+    wanted = -math.log(alpha) - _start(rho)
+    low, high = 0.0, 1.0 + math.sqrt(v)
+    while _rest(high, v, rho) < wanted:
+        low, high = high, 2.0 * high
+    for _ in range(200):
+        if high - low <= precision * high:
+            break
+        middle = 0.5 * (low + high)
+        if _rest(middle, v, rho) < wanted:
+            low = middle
+        else:
+            high = middle
+    return high
 
 
 @kernel("f8(f8, f8, f8)")
 def boundary(v: float, alpha: float, rho: float) -> float:
     """What S exceeds at any time with probability of at most alpha, at V = v; in units of c.  0 < alpha < 1."""
-    wanted = -math.log(alpha)
-    low, high = 0.0, 1.0 + math.sqrt(v)
-    while log_mixture(high, v, rho) < wanted:
-        low, high = high, 2.0 * high
-    for _ in range(200):
-        middle = 0.5 * (low + high)
-        if log_mixture(middle, v, rho) < wanted:
-            low = middle
-        else:
-            high = middle
-        if high - low <= 1e-12 * high:
-            break
-    return high
+    return _boundary(v, alpha, rho, 1e-12)
 
 
 def limit(n: int, mean: float, spread: float, scale: float, alpha: float, rho: float = RHO) -> float:
@@ -96,22 +116,24 @@ def joint_limit(n: float, means: Array, spreads: Array, scales: Array, rhos: Arr
         return -math.inf
     # With 1 / alpha as the average, one of them has at least that, and none more than J times it.
     low = high = -math.inf
+    v, start = np.empty(J), np.empty(J)
     for j in range(J):
-        v = spreads[j] / (scales[j] * scales[j])
-        low = max(low, means[j] - scales[j] * boundary(v, alpha / J, rhos[j]) / n)
-        high = max(high, means[j] - scales[j] * boundary(v, alpha, rhos[j]) / n)
-    for _ in range(60):
+        v[j], start[j] = spreads[j] / (scales[j] * scales[j]), _start(rhos[j])
+        low = max(low, means[j] - scales[j] * _boundary(v[j], alpha / J, rhos[j], _COARSE) / n)
+        least = _boundary(v[j], alpha, rhos[j], _COARSE) * (1.0 - _COARSE)
+        high = max(high, means[j] - scales[j] * least / n)
+    for _ in range(100):
+        if not high - low > _FINE:
+            break
         middle = 0.5 * (low + high)
         average = 0.0
         for j in range(J):
-            v = spreads[j] / (scales[j] * scales[j])
-            average += math.exp(min(log_mixture(n * (means[j] - middle) / scales[j], v, rhos[j]), 500.0)) / J
+            log = start[j] + _rest(n * (means[j] - middle) / scales[j], v[j], rhos[j])
+            average += math.exp(min(log, 500.0)) / J
         if average < 1.0 / alpha:
             high = middle
         else:
             low = middle
-        if high - low <= 1e-9:
-            break
     return low
 
 

@@ -33,6 +33,7 @@ from .pseudo_outcomes import (
     AHEAD,
     BOUNDS,
     DIFFERENCE_SCALES,
+    FURTHEST,
     HIGHEST_VALUE,
     RHOS,
     VALUE_SCALES,
@@ -41,9 +42,6 @@ from .pseudo_outcomes import (
 )
 
 CLIP = 100.0
-#: What is good about a residual in a bounded term weighs at most this.  Limits need no bound on that side, and what is
-#: cut off widens them; but a single propensity of 1e-9 shall not end all that can be said.
-FURTHEST: Final = 1e4
 #: The arms' running means begin here.
 PRIOR_MEAN = 0.5
 

@@ -27,6 +27,9 @@ Array = NDArray[np.float64]
 #: 5 (k + 1) / n.  The small one is best for policies that are much like what was logged, and early; the large one
 #: where weights are.
 BOUNDS: Final = (1.0, 25.0)
+#: What is good about a residual in a bounded term weighs at most this.  Limits need no bound on that side, and what is
+#: cut off widens them; but a single propensity of 1e-9 shall not end all that can be said.
+FURTHEST: Final = 1e4
 #: Predictions of differences are kept within this, so that their scale is little more than that of values.
 AHEAD: Final = 0.25
 

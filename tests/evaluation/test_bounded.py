@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream_workers.evaluation.bounded import bounded, limits_at
+from stream_workers.evaluation.empirical_bernstein import joint_limit
 from stream_workers.evaluation.progressive import Progressive
-from stream_workers.evaluation.pseudo_outcomes import BOUNDS, terms_below
+from stream_workers.evaluation.pseudo_outcomes import BOUNDS, RHOS, VALUE_SCALES, terms_below
 
 seeds = st.integers(0, 2**31)
 
@@ -57,6 +58,19 @@ def test_clipping_only_moves_the_bound_away(seed):
     s = rng.dirichlet(np.ones(3), 20) - rng.dirichlet(np.ones(3), 20)
     given_ = (s, p, rng.random((20, 3)), rng.integers(3, size=20), rng.random(20))
     assert (terms_below(*given_, 5.0) <= terms_below(*given_) + 1e-12).all()
+
+
+def test_a_single_tiny_propensity():
+    """It widens the interval, and ends neither the computation nor what others say."""
+    n = 200
+    p = np.full((n, 2), 0.5)
+    p[7] = (1e-12, 1.0 - 1e-12)
+    s, chosen, reward = np.tile([1.0, 0.0], (n, 1)), np.arange(n) % 2, np.full(n, 0.7)
+    chosen[7] = 0
+    lower, upper = limits_at(bounded(s, p, np.full((n, 2), 0.5), chosen, reward), n)
+    assert 0.0 <= lower < 0.7 < upper <= 1.0
+    far = joint_limit(10.0, np.array([1e12, 1e12]), np.array([1e20, 1e20]), VALUE_SCALES, RHOS, 0.05)
+    assert np.isfinite(far)
 
 
 def test_as_in_the_stream():

@@ -9,8 +9,8 @@ from stream_workers.evaluation import progressive
 from stream_workers.evaluation.confidence import ALPHA, half_width
 from stream_workers.evaluation.estimators import dr
 from stream_workers.evaluation.groups import GROUPS
-from stream_workers.evaluation.progressive import CLIP, CLIPPED, FURTHEST, LOW, MOMENTS, PRIOR_MEAN, Progressive
-from stream_workers.evaluation.pseudo_outcomes import AHEAD, BOUNDS
+from stream_workers.evaluation.progressive import CLIP, CLIPPED, LOW, MOMENTS, PRIOR_MEAN, Progressive
+from stream_workers.evaluation.pseudo_outcomes import AHEAD, BOUNDS, FURTHEST
 
 NAMES, ARMS = ("champion", "other"), ("a", "b", "c")
 
