@@ -13,7 +13,7 @@ the weight of a base is in proportion to exp(rate * sum of v_b).  Each keeps lea
 importance weights of a base's favourite stay below B / least.  A base never falls further behind than e^-12 of the
 weight, so that it is back soon when the world turns.  The probability of an arm is the mixture of the bases'.
 
-On PMLB-16 (seed 0, floor .5%) the default bases together lost .2284; alone they lose .2767 (small) and .2285 (standard).
+On PMLB-16 (seed 0, floor .5%) the default bases lost .2284 together, and .2767 (small) and .2285 (standard) alone.
 Measured on the first 5,000 rows of each set of PMLB-16 (seed 0, sharpness 1000, floor .5%), where SquareCB loses .252
 with Fourier features and .292 without: both under rate .1 lose .255, under rate 1 .259, with weights by the inverse gap
 of mean values .254, and with equal weights more than either rate for other sets of bases (.2588 against .2538 for
