@@ -12,6 +12,7 @@ from infra.readable.characters import printable
 from infra.readable.quantities import count
 
 from .comparisons import comparisons
+from .limits import limits
 from .report import GroupReport, ProcessReport, Report
 
 #: More partitions than this are not listed one by one unless records wait in them.
@@ -45,8 +46,7 @@ def tables(report: Report) -> RenderableType:
         parts.append(_tenants(report))
     if report.domains:
         parts.append(_domains(report))
-        if (compared := comparisons(report.domains)) is not None:
-            parts.append(compared)
+        parts += [table for table in (comparisons(report.domains), limits(report.domains)) if table is not None]
     return Group(*parts)
 
 

@@ -70,6 +70,13 @@ def carry(old: NDArray[np.float64], state: NDArray[np.float64], before: Floor, f
         state[0] = min(max(old[0], floor.start), floor.ceiling)
 
 
+def goal(state: NDArray[np.float64], share: float) -> float:
+    """What should be earned; NaN: not known yet."""
+    if state[5] < ENOUGH:
+        return math.nan
+    return share * min(float(state[2]) + math.sqrt(max(float(state[4]), 0.0)) / float(state[3]), 1.0)
+
+
 @kernel()
 def hold(
     state: NDArray[np.float64],

@@ -330,6 +330,7 @@ class DomainState:
             "version": self.version,
             "counts": self._counted(),
             "lambda": float(self._lambda[0]),
+            **self._limits(),
             "policies": [
                 {
                     "name": each.name,
@@ -362,6 +363,28 @@ class DomainState:
             "alarms": self.alarms(),
             "checks": checks.findings(self._own["checks"], self._terms.checked),
         }
+
+    def _limits(self) -> dict[str, Any]:
+        """What is spent and earned against what is declared; None where nothing is."""
+        spec, own, terms = self.spec, self._own, self._terms
+        told: dict[str, Any] = {"budget": None, "hard_cap": None, "quality": None}
+        if spec.budget is not None and terms.pace.budget:
+            told["budget"] = {"cost_per_request": spec.budget.cost_per_request, "above_target": float(own["paced"][1])}
+        if terms.cap is not None:
+            told["hard_cap"] = {
+                "amount": terms.cap.amount,
+                "period": terms.cap.period,
+                "charged": self.charged(self.charged_period()),
+            }
+        if terms.floor.share:
+            floor = quality.goal(own["held"], terms.floor.share)
+            told["quality"] = {
+                "share": terms.floor.share,
+                "of": terms.strongest,
+                "floor": None if np.isnan(floor) else floor,
+                "earned": float(own["held"][6]),
+            }
+        return told
 
     def alarms(self) -> list[dict[str, Any]]:
         """The alarms that stand (`honesty.checks.alarms_of`)."""
