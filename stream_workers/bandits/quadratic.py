@@ -102,6 +102,98 @@ def _forms(width: int) -> Any:
 _forms_8, _forms_16, _forms_32 = _forms(8), _forms(16), _forms(32)
 
 
+def _forms_of_one() -> Any:
+    """forms(P, w, columns, quadratic, linear) for the first of columns alone: to the bit what `_forms` gives it.
+
+    There the lanes are vectors, and one vector's chain is as long as P has cells: it waits four cycles for each.  Here
+    they are eight neighbouring y_j, which take what P has in row i, since P is symmetric.
+    """
+
+    @intrinsic
+    def forms_of_one(typing: Any, P: Any, w: Any, columns: Any, quadratic: Any, linear: Any) -> Any:
+        signature = types.void(P, w, columns, quadratic, linear)
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            arrays = [
+                context.make_array(kind)(context, builder, value)
+                for kind, value in zip(signature.args, arguments, strict=True)
+            ]
+            P, w, x, quadratic, linear = (each.data for each in arrays)
+            m = builder.extract_value(arrays[1].shape, 0)
+            fma, fma_of_one = (
+                cgutils.get_or_insert_function(builder.module, ir.FunctionType(kind, [kind] * 3), f"llvm.fma.{name}")
+                for kind, name in ((_VECTOR, f"v{_LANES}f64"), (_F64, "f64"))
+            )
+            nothing, undefined = ir.Constant(_VECTOR, [0.0] * _LANES), ir.Constant(_VECTOR, ir.Undefined)
+
+            def whole(number: int) -> Any:
+                return ir.Constant(_I64, number)
+
+            def at(j: Any) -> Any:
+                return builder.load(builder.gep(x, [builder.mul(j, whole(BLOCK))]))
+
+            def all_of(number: Any) -> Any:
+                one = builder.insert_element(undefined, number, ir.Constant(ir.IntType(32), 0))
+                return builder.shuffle_vector(
+                    one, undefined, ir.Constant(ir.VectorType(ir.IntType(32), _LANES), [0] * _LANES)
+                )
+
+            def eight(i: Any, j: Any) -> Any:
+                place = builder.gep(P, [builder.add(builder.mul(i, m), j)])
+                return builder.load(builder.bitcast(place, _VECTOR.as_pointer()), align=8)
+
+            v, e = (cgutils.alloca_once_value(builder, ir.Constant(_F64, 0.0)) for _ in range(2))
+            y, tail = (
+                cgutils.alloca_once_value(builder, nothing),
+                cgutils.alloca_once_value(builder, ir.Constant(_F64, 0.0)),
+            )
+
+            def close(j: Any, yj: Any) -> None:
+                """Add what y_j makes of both sums."""
+                xj, diagonal = at(j), builder.load(builder.gep(P, [builder.mul(j, builder.add(m, whole(1)))]))
+                inner = builder.call(fma_of_one, [diagonal, xj, builder.fadd(yj, yj)])
+                builder.store(builder.call(fma_of_one, [xj, inner, builder.load(v)]), v)
+                builder.store(builder.call(fma_of_one, [builder.load(builder.gep(w, [j])), xj, builder.load(e)]), e)
+
+            for each in (v, e):
+                builder.store(ir.Constant(_F64, 0.0), each)
+            blocks = builder.udiv(m, whole(_LANES))
+            with cgutils.for_range(builder, blocks) as block:
+                first = builder.mul(block.index, whole(_LANES))
+                builder.store(nothing, y)
+                with cgutils.for_range(builder, first) as before:
+                    i = before.index
+                    builder.store(builder.call(fma, [eight(i, first), all_of(at(i)), builder.load(y)]), y)
+                so_far = builder.load(y)
+                for lane in range(_LANES):
+                    close(
+                        builder.add(first, whole(lane)),
+                        builder.extract_element(so_far, ir.Constant(ir.IntType(32), lane)),
+                    )
+                    i = builder.add(first, whole(lane))
+                    later = ir.Constant(ir.VectorType(ir.IntType(1), _LANES), [int(k > lane) for k in range(_LANES)])
+                    so_far = builder.select(later, builder.call(fma, [eight(i, first), all_of(at(i)), so_far]), so_far)
+            done = builder.mul(blocks, whole(_LANES))
+            with cgutils.for_range(builder, builder.sub(m, done)) as rest:
+                j = builder.add(done, rest.index)
+                builder.store(ir.Constant(_F64, 0.0), tail)
+                with cgutils.for_range(builder, j) as before:
+                    i = before.index
+                    number = builder.load(builder.gep(P, [builder.add(builder.mul(j, m), i)]))
+                    builder.store(builder.call(fma_of_one, [number, at(i), builder.load(tail)]), tail)
+                close(j, builder.load(tail))
+            builder.store(builder.load(v), quadratic)
+            builder.store(builder.load(e), linear)
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    return forms_of_one
+
+
+_forms_1 = _forms_of_one()
+
+
 @kernel("void(f8[:,::1], f8[::1], f8[:,::1], i8, f8[::1], f8[::1])")
 def forms(P: Array, w: Array, columns: Array, rows: int, quadratic: Array, linear: Array) -> None:
     """Write quadratic[r] = x_r' P x_r and linear[r] = w' x_r for the first `rows` of the vectors in columns.
@@ -109,6 +201,9 @@ def forms(P: Array, w: Array, columns: Array, rows: int, quadratic: Array, linea
     P: (m, m) symmetric; w: (m,); columns: (m, BLOCK); quadratic, linear: (BLOCK,).  Of the last
     three more than `rows` may be overwritten.
     """
+    if rows == 1:
+        _forms_1(P, w, columns, quadratic, linear)
+        return
     for r in range(rows, 8 if rows <= 8 else 16 if rows <= 16 else BLOCK):
         # What lies in lanes that nobody asked for is computed with, too: denormal numbers took twenty times as long.
         for j in range(columns.shape[0]):

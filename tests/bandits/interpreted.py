@@ -85,7 +85,7 @@ def dot(x, y):
 
 
 def forms(width):
-    """`quadratic._forms_8` and its like."""
+    """`quadratic._forms_8` and its like, `_forms_1`, too."""
 
     def run(P, w, columns, quadratic_form, linear):
         x = columns[:, :width]
@@ -118,7 +118,7 @@ def install():
     """Let the modules use these.  Only where numba compiles nothing."""
     panels._plain = panels._scaled = one_pass
     panels._dot = dot
-    for width, name in ((8, "_forms_8"), (16, "_forms_16"), (32, "_forms_32")):
+    for width, name in ((1, "_forms_1"), (8, "_forms_8"), (16, "_forms_16"), (32, "_forms_32")):
         setattr(quadratic, name, forms(width))
     for count, name in ((1, "_columns_8"), (2, "_columns_16"), (4, "_columns_32")):
         setattr(product, name, columns(count))
