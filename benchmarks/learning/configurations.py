@@ -9,7 +9,7 @@ CONFIGURATIONS: Final[Mapping[str, Configuration]] = {
     # The lowest loss.  It explores where it is unsure and hardly elsewhere: its logs say little about other policies.
     "best": Configuration("fastcb", 0.0, {"map": "large", "gamma": 1000.0}),
     # Explores enough that its log answers what another policy would have earned.
-    "evaluable": Configuration("fastcb", 0.015, {"map": "large", "gamma": 5.0}),
+    "evaluable": Configuration("fastcb", 0.015, {"map": "large", "gamma": 3.0}),
     "standard": Configuration("fastcb", 0.0, {"map": "standard", "gamma": 1000.0}),
     "small": Configuration("fastcb", 0.0, {"map": "small", "gamma": 1000.0}),
     "doubly_robust": Configuration("doubly_robust", 0.005, {"map": "standard"}),

@@ -274,7 +274,7 @@ class FastCB(Linear):
     rule = exploration.FAST
     sharpness = "gamma"
     # Low enough for its log to answer what another policy would have earned (docs/learning.md).
-    parameters = (*MODEL, BONUS, Parameter(GAMMA.name, float, 5.0, GAMMA.meaning, GAMMA.low, GAMMA.high))
+    parameters = (*MODEL, BONUS, Parameter(GAMMA.name, float, 3.0, GAMMA.meaning, GAMMA.low, GAMMA.high))
     __slots__ = ()
 
 
