@@ -18,7 +18,7 @@ from .quadratic import BLOCK
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-#: The most that a request can have (schemas.events, bandits.doubly_robust).
+#: The most that a request can have (schemas.events.MAX_ARMS).
 _MOST_ARMS = 64
 #: How many domains before its turn one is brought near.
 AHEAD: Final = 4
