@@ -14,12 +14,18 @@ class GuildSettings(Struct, frozen=True):
     """What an admin of a guild has chosen (`/settings`).  Of direct messages: what the owner of the bot has chosen."""
 
     language: str = "en"
+    routing: bool = True  # False: nothing is asked of a policy, the first model that is allowed answers
     models: tuple[str, ...] | None = None  # allowed arms of model_routing; None: all
     monthly_budget_usd: float | None = None
-    analysis_channels: frozenset[int] = frozenset()  # where content_analysis is on
+    analysis: bool = True
+    analysis_channels: frozenset[int] = frozenset()  # where content_analysis is on, if it is
     engagement: bool = True
     engagement_per_day: int = 3  # follow-ups that one user is offered in 24 hours at most
     content_features: bool = False  # the guild allows hashed text features; each user opts in as well
+
+    def on(self, domain: str) -> bool:
+        """Whether this kind of decision is made here."""
+        return {MODEL_ROUTING: self.routing, CONTENT_ANALYSIS: self.analysis, USER_ENGAGEMENT: self.engagement}[domain]
 
 
 class SettingsStore(Protocol):
@@ -29,21 +35,33 @@ class SettingsStore(Protocol):
         """From memory."""
         ...
 
-    async def change(self, tenant: str, settings: GuildSettings) -> None:
-        """On disk, and in force (specifications included), when it returns."""
+    async def change(self, tenant: str, settings: GuildSettings) -> bool:
+        """On disk, and in force here, when it returns.
+
+        False: the specifications could not be published yet (Kafka is away); they will be, without being asked.
+        """
         ...
 
     def spent_this_month(self, tenant: str) -> float:
         """USD of model calls in this calendar month (UTC)."""
         ...
 
-    async def spend(self, tenant: str, usd: float) -> None:
-        """Count what a call cost."""
+    async def spend(self, tenant: str, usd: float, call: str | None = None) -> None:
+        """Count what a call cost.  call: its id (of the decision and attempt); the same again counts nothing."""
         ...
 
 
+class Past(Struct, frozen=True):
+    """What is kept of a user beside the consent; under the pseudonym, and on the bot's disk only."""
+
+    questions: int = 0
+    since_last_s: float | None = None  # since the last question; None: there was none
+    ratings: int = 0
+    satisfaction: float | None = None  # mean of the ratings, 0 to 1, older ones counting less; None: there are none
+
+
 class People(Protocol):
-    """Pseudonyms and consent.  Raw user ids never leave the bot."""
+    """Pseudonyms, consent, and what is remembered of a user for the features.  Raw user ids never leave the bot."""
 
     def unit(self, tenant: str, user: int) -> str:
         """HMAC of a user under the tenant's key."""
@@ -55,6 +73,26 @@ class People(Protocol):
 
     async def opt_in(self, tenant: str, user: int, consent: bool) -> None:
         """Change that."""
+        ...
+
+    def past(self, tenant: str, user: int) -> Past:
+        """What is remembered; before this question is counted by `asked`."""
+        ...
+
+    async def asked(self, tenant: str, user: int) -> None:
+        """The user has asked something."""
+        ...
+
+    async def rated(self, tenant: str, user: int, value: float) -> None:
+        """The user has rated an answer.  value: 0 (bad) to 1 (good)."""
+        ...
+
+    def offers(self, tenant: str, user: int) -> int:
+        """Follow-ups that the user was offered in the last 24 hours."""
+        ...
+
+    async def offered(self, tenant: str, user: int) -> None:
+        """The user is offered a follow-up."""
         ...
 
     async def forget(self, tenant: str, user: int) -> int:
@@ -79,6 +117,24 @@ class Seen(Struct, frozen=True):
     images: int
     depth: int  # of the reply chain or thread
     language: str | None  # of the user's client, if known
+
+
+class Conversation(Struct, frozen=True):
+    """Summary statistics of the turns before a question; nothing of what they say."""
+
+    turns: int = 0  # messages of both sides
+    characters: int = 0
+    code_turns: int = 0  # with a block of code in them
+    since_last_s: float | None = None  # since the last turn
+
+
+class Answered(Struct, frozen=True):
+    """The answer that a follow-up would come after."""
+
+    characters: int
+    seconds: float  # from question to end of the answer
+    code: bool  # has a block of code
+    fell_back: bool  # another model than the one decided for answered
 
 
 class Figures(Protocol):
