@@ -1,0 +1,44 @@
+"""What a person reads when a command, button or menu fails, and what the operator's log says of it."""
+
+from typing import Any
+
+import discord
+import structlog
+from discord import app_commands
+
+from .words import say
+
+_log = structlog.stdlib.get_logger(__name__)
+
+
+def apology(error: BaseException, language: str) -> str:
+    """What to tell the person whose command failed with this, in a sentence or two."""
+    if isinstance(error, app_commands.NoPrivateMessage):
+        return say(language, "errors.guild_only")
+    if isinstance(error, app_commands.MissingPermissions):
+        return say(language, "errors.missing_permissions")
+    if isinstance(error, app_commands.BotMissingPermissions):
+        return say(language, "errors.bot_missing_permissions", permissions=", ".join(error.missing_permissions))
+    if isinstance(error, app_commands.CommandOnCooldown):
+        return say(language, "errors.cooldown", seconds=max(1, round(error.retry_after)))
+    return say(language, "errors.unexpected")
+
+
+def expected(error: BaseException) -> bool:
+    """Whether this is the doing of whoever gave the command, and no defect."""
+    return isinstance(error, app_commands.CheckFailure)
+
+
+async def explain(interaction: discord.Interaction[Any], error: BaseException, language: str) -> None:
+    """Tell the person, and nobody else; log what was not expected, without ids and texts."""
+    error = getattr(error, "original", error)
+    if not expected(error):
+        _log.error("interaction failed", kind=interaction.type.name, exc_info=error)
+    text = apology(error, language)
+    try:
+        if interaction.response.is_done():
+            await interaction.followup.send(text, ephemeral=True)
+        else:
+            await interaction.response.send_message(text, ephemeral=True)
+    except discord.HTTPException as failed:  # it has expired, or Discord is away: nobody can be told
+        _log.warning("could not tell that an interaction failed", status=failed.status, code=failed.code)
