@@ -92,11 +92,12 @@ def expand(
     D = phases.shape[0]
     if D > 0:
         height = 2.0 * math.sqrt(2.0 / D)
+        waving = phi[raw : raw + D]
         for k in range(D):
             turns = phases[k]
             for t in range(TOUCHED):
-                turns += weights[TOUCHED * k + t] * z[picks[TOUCHED * k + t]]
-            phi[raw + k] = height * cosine_of_turns(turns)
+                turns += weights[TOUCHED * k + t] * z[np.uint64(picks[TOUCHED * k + t])]
+            waving[k] = height * cosine_of_turns(turns)
         phi[raw + D :] = 0.0
 
 

@@ -22,6 +22,18 @@ Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 
+@kernel()
+def _waves(weights: Array, phi: Array, begin: int, count: int, total: float) -> float:
+    """Sum `total` + w'x over `count` numbers from `begin`, in the order in which `judge` sums those of a block."""
+    w, x = weights[begin : begin + count], phi[begin : begin + count]
+    for four in range(count // 4):
+        j = 4 * four
+        first = w[j] * x[j] + w[j + 1] * x[j + 1]
+        second = w[j + 2] * x[j + 2] + w[j + 3] * x[j + 3]
+        total += first + second
+    return total
+
+
 @kernel("void(i8[::1], f8[::1], f4[:,::1], i8[::1], i8, i8[::1], f8[:,::1], f8[:,::1], f8[::1])")
 def judge(
     policy: Integers,
@@ -47,7 +59,7 @@ def judge(
     phases, factor = vector(policy[layout.PHASES], D), real[layout.FACTOR]
     columns = room[: m * BLOCK].reshape(m, BLOCK)
     at = m * BLOCK
-    phi, weights, z = room[at : at + m], room[at + m : at + 2 * m], room[at + 2 * m : at + 2 * m + d]
+    phi, both, z = room[at : at + m], room[at + m : at + 2 * m], room[at + 2 * m : at + 2 * m + d]
     at += 2 * m + d
     norms, variances, estimate = (
         room[at : at + BLOCK],
@@ -60,7 +72,7 @@ def judge(
         for j in range(raw):
             norm += phi[j] * phi[j]
         norms[r] = norm
-        for j in range(m):
+        for j in range(raw if rows == 1 else m):
             columns[j, r] = phi[j]
     theta, age = matrix(policy[layout.THETA], K, m), integers(policy[layout.AGE], K)
     covariance = matrices(policy[layout.COVARIANCE], K, raw)
@@ -69,14 +81,21 @@ def judge(
     forgetting, bonus, wind_up = real[layout.FORGETTING], real[layout.BONUS], WIND_UP / real[layout.RIDGE]
     for e in range(places.shape[0]):
         a = places[e]
-        for j in range(m):
-            weights[j] = theta[a, j] + correction[a, j] if corrected else theta[a, j]
+        weights = theta[a]
+        if corrected:
+            weights = both
+            for j in range(m):
+                weights[j] = theta[a, j] + correction[a, j]
         forms(covariance[a], weights[:raw], columns[:raw], rows, variances, estimate)
-        for j in range(raw, raw + D, 4):  # by fours: a chain of sums a quarter as long, for one row in a block as alone
-            for r in range(rows):
-                first = weights[j] * columns[j, r] + weights[j + 1] * columns[j + 1, r]
-                second = weights[j + 2] * columns[j + 2, r] + weights[j + 3] * columns[j + 3, r]
-                estimate[r] += first + second
+        # By fours: a chain of sums a quarter as long.  One row alone is read where it is, and summed in the same order.
+        if rows == 1:
+            estimate[0] = _waves(weights, phi, raw, D, estimate[0])
+        else:
+            for j in range(raw, raw + D, 4):
+                for r in range(rows):
+                    first = weights[j] * columns[j, r] + weights[j + 1] * columns[j + 1, r]
+                    second = weights[j + 2] * columns[j + 2, r] + weights[j + 3] * columns[j + 3, r]
+                    estimate[r] += first + second
         slept = 1.0 if forgetting == 1.0 else 1.0 / max(power(forgetting, age[a]), LEAST_WEIGHT)
         for r in range(rows):
             variance = max(variances[r], 0.0)
