@@ -95,6 +95,10 @@ class People(Protocol):
         """The user is offered a follow-up."""
         ...
 
+    async def known(self, user: int) -> Sequence[str]:
+        """The tenants in which something is remembered of a user."""
+        ...
+
     async def forget(self, tenant: str, user: int) -> int:
         """Make the user's history unlinkable; how many local rows were deleted."""
         ...

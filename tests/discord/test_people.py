@@ -1,0 +1,244 @@
+"""Pseudonyms belong to a tenant and a user; after a deletion nobody can link them, nor is it on the disk."""
+
+import os
+import stat
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from producers.discord.people import LocalPeople, pseudonyms
+from producers.discord.people.local import DAY_S, IDLE_DAYS, RETIRED_DAYS
+from producers.discord.ports import Past
+from schemas.errors import CroupierError
+
+ADA, BEN = 80351110224678912, 80351110224678913
+HERE, THERE = "guild-41771983423143937", "guild-41771983423143938"
+
+
+class Clock:
+    """A clock that is set by hand."""
+
+    def __init__(self):
+        self.now = 1_800_000_000.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def people(tmp_path, clock):
+    people = LocalPeople(tmp_path / "people.sqlite3", now=clock)
+    yield people
+    people.close()
+
+
+snowflakes = st.integers(1, 2**63 - 1)
+
+
+@given(snowflakes, snowflakes)
+def test_units_are_alike_in_form_and_differ_between_users_salts_and_keys(user, other):
+    """All have one length, so none begins another; whose it is, under which key and salt, decides every bit."""
+    key, salt = pseudonyms.new_key(), pseudonyms.new_salt()
+    mine = pseudonyms.unit(key, salt, user)
+    assert len(mine) == 32
+    assert set(mine) <= set("0123456789abcdef")
+    assert mine == pseudonyms.unit(key, salt, user)
+    assert mine != pseudonyms.unit(pseudonyms.new_key(), salt, user)
+    assert mine != pseudonyms.unit(key, pseudonyms.new_salt(), user)
+    assert (mine == pseudonyms.unit(key, salt, other)) == (user == other)
+    assert pseudonyms.row(key, user).hex() != mine
+
+
+def test_a_user_has_one_pseudonym_in_a_tenant_and_another_in_each_other(people, tmp_path, clock):
+    units = {(tenant, user): people.unit(tenant, user) for tenant in (HERE, THERE, "direct") for user in (ADA, BEN)}
+    assert len(set(units.values())) == 6
+    assert all(people.unit(*key) == unit for key, unit in units.items())
+    again = LocalPeople(tmp_path / "people.sqlite3", now=clock)  # another process, or this one started again
+    assert all(again.unit(*key) == unit for key, unit in units.items())
+    again.close()
+
+
+async def test_what_is_remembered(people, clock):
+    assert people.past(HERE, ADA) == Past()
+    await people.asked(HERE, ADA)
+    clock.now += 60.0
+    for value in (1.0, 1.0, 0.0):
+        await people.rated(HERE, ADA, value)
+    past = people.past(HERE, ADA)
+    assert (past.questions, past.since_last_s, past.ratings) == (1, 60.0, 3)
+    assert past.satisfaction == pytest.approx(2 / 3)  # the mean, at first
+    for _ in range(30):
+        await people.rated(HERE, ADA, 0.0)
+    assert people.past(HERE, ADA).satisfaction < 0.01  # later, the last ones
+    assert people.past(HERE, BEN) == people.past(THERE, ADA) == Past()
+    with pytest.raises(ValueError, match="expected a number from 0"):
+        await people.rated(HERE, ADA, -1.0)
+
+
+async def test_offers_of_a_day_are_counted(people, clock):
+    for _ in range(3):
+        await people.offered(HERE, ADA)
+        clock.now += 3600.0
+    assert (people.offers(HERE, ADA), people.offers(HERE, BEN), people.offers(THERE, ADA)) == (3, 0, 0)
+    clock.now += DAY_S - 2.5 * 3600.0
+    assert people.offers(HERE, ADA) == 2
+
+
+async def test_consent_is_of_one_user_in_one_tenant_and_can_be_taken_back(people):
+    assert not people.consents(HERE, ADA)
+    await people.opt_in(HERE, ADA, True)
+    assert people.consents(HERE, ADA)
+    assert not people.consents(HERE, BEN)
+    assert not people.consents(THERE, ADA)
+    await people.opt_in(HERE, ADA, False)
+    assert not people.consents(HERE, ADA)
+
+
+async def _use(people, tenant, user):
+    unit = people.unit(tenant, user)
+    await people.asked(tenant, user)
+    await people.rated(tenant, user, 1.0)
+    await people.offered(tenant, user)
+    await people.opt_in(tenant, user, True)
+    return unit
+
+
+async def test_after_a_deletion_nothing_on_the_disk_leads_to_the_old_pseudonym(people, tmp_path):
+    """The salt is in no file any more, free pages and logs included; and without it the unit can't be made again."""
+    old = await _use(people, HERE, ADA)
+    ben = await _use(people, HERE, BEN)
+    there = await _use(people, THERE, ADA)
+    key = people._keys(HERE)[0]
+    row = pseudonyms.row(key, ADA)
+    (salt,) = people._rows.row("SELECT salt FROM people WHERE row = ?", row)
+    assert pseudonyms.unit(key, salt, ADA) == old
+    assert _on_disk(tmp_path, salt)
+
+    assert await people.forget(HERE, ADA) == 2  # the person and the offer
+    assert not _on_disk(tmp_path, salt)
+    assert not _on_disk(tmp_path, row)
+    assert people.past(HERE, ADA) == Past()
+    assert not people.consents(HERE, ADA)
+    assert people.offers(HERE, ADA) == 0
+    assert people.unit(HERE, ADA) != old
+    assert people.unit(HERE, BEN) == ben  # nobody else is touched
+    assert people.unit(THERE, ADA) == there
+    assert await people.forget(HERE, 5) == 0
+
+
+async def test_deleting_a_tenant_unlinks_everybody_in_it(people, tmp_path):
+    old = {user: await _use(people, HERE, user) for user in (ADA, BEN)}
+    there = await _use(people, THERE, ADA)
+    (key,) = people._keys(HERE)
+    assert _on_disk(tmp_path, key)
+    assert await people.forget_tenant(HERE) == 2
+    assert not _on_disk(tmp_path, key)
+    assert all(people.unit(HERE, user) != unit for user, unit in old.items())
+    assert people.unit(THERE, ADA) == there
+
+
+async def test_a_new_key_gives_new_pseudonyms_and_keeps_what_people_said(people, clock):
+    old = {user: await _use(people, HERE, user) for user in (ADA, BEN)}
+    await people.rotate(HERE)
+    assert people.consents(HERE, ADA)
+    assert people.offers(HERE, ADA) == 1
+    assert people.past(HERE, ADA).questions == 1
+    new = people.unit(HERE, ADA)
+    assert new != old[ADA]
+    clock.now += RETIRED_DAYS * DAY_S + 1
+    await people.asked(HERE, ADA)
+    assert await people.sweep() == 1  # the one who did not come back
+    assert len(people._keys(HERE)) == 1
+    assert people.unit(HERE, ADA) == new
+    assert people.past(HERE, ADA).questions == 2
+    assert people.past(HERE, BEN) == Past()
+    assert people.unit(HERE, BEN) not in old.values()
+
+
+async def test_a_deletion_reaches_what_is_still_under_an_old_key(people, tmp_path):
+    await _use(people, HERE, ADA)
+    (salt,) = people._rows.row("SELECT salt FROM people")
+    await people.rotate(HERE)
+    assert await people.forget(HERE, ADA) == 2
+    assert not _on_disk(tmp_path, salt)
+    assert people.past(HERE, ADA) == Past()
+
+
+async def test_who_does_not_come_back_is_forgotten(people, clock):
+    await _use(people, HERE, ADA)
+    clock.now += (IDLE_DAYS - 1) * DAY_S
+    await people.asked(HERE, BEN)
+    assert await people.sweep() == 0
+    clock.now += 2 * DAY_S
+    assert await people.sweep() == 1
+    assert people.past(HERE, ADA) == Past()
+    assert people.past(HERE, BEN).questions == 1
+
+
+async def test_an_export_has_all_that_is_kept(people):
+    unit = await _use(people, HERE, ADA)
+    kept = await people.export(HERE, ADA)
+    tenant, _, _, *values = people._rows.rows("SELECT * FROM people")[0]
+    assert kept["pseudonym"] == unit
+    assert (kept["questions"], kept["ratings"], kept["satisfaction"]) == (1, 1, 1.0)
+    assert len(kept["follow_ups_offered_at"]) == 1
+    assert kept["opted_in_at"] is not None
+    exported = [value for value in kept.values() if not isinstance(value, list)]
+    assert all(value in exported for value in (tenant, *values))  # all but the row's own name and the salt
+    assert (await people.export(HERE, BEN))["pseudonym"] is None
+    assert list(await people.known(ADA)) == [HERE]
+    assert list(await people.known(BEN)) == []
+
+
+async def test_what_other_parts_keep_of_a_person_goes_with_it(people):
+    class Questions:
+        def __init__(self):
+            self.waiting = {(HERE, ADA): ["Why?"]}
+
+        async def forget(self, tenant, user):
+            return len(self.waiting.pop((tenant, user), []))
+
+        async def export(self, tenant, user):
+            return {"waiting": self.waiting.get((tenant, user), [])}
+
+    people.others.append(Questions())
+    await _use(people, HERE, ADA)
+    assert (await people.export(HERE, ADA))["waiting"] == ["Why?"]
+    assert await people.forget(HERE, ADA) == 3
+    assert (await people.export(HERE, ADA))["waiting"] == []
+
+
+async def test_only_the_bots_own_user_can_read_the_files(people, tmp_path):
+    await _use(people, HERE, ADA)
+    names = [path for path in tmp_path.iterdir() if path.name.startswith("people")]
+    assert len(names) == 3  # with the log and its index
+    assert {stat.S_IMODE(path.stat().st_mode) for path in names} == {0o600}
+
+
+def test_a_file_that_can_not_be_used_is_named_with_what_to_do(tmp_path):
+    file = tmp_path / "people.sqlite3"
+    file.write_bytes(os.urandom(4096))
+    with pytest.raises(CroupierError, match=r"people\.sqlite3 can not be used .* can be moved away"):
+        LocalPeople(file)
+
+
+def test_a_pseudonym_takes_a_small_part_of_the_time_there_is(people):
+    """The bot's own time for a decision is to be under 5 ms."""
+    took = []
+    for user in range(1000):
+        begin = time.perf_counter()
+        people.unit(HERE, user % 500)
+        people.past(HERE, user % 500)
+        took.append(time.perf_counter() - begin)
+    assert sorted(took)[500] < 0.001
+
+
+def _on_disk(directory, needle):
+    return any(needle in path.read_bytes() for path in directory.iterdir() if path.is_file())
