@@ -30,12 +30,17 @@ class Usage(Struct, frozen=True):
 
     input_tokens: int
     output_tokens: int
-    cached_tokens: int = 0  # of the input
+    cached_tokens: int = 0  # of the input: read from the provider's cache
     estimated: bool = False
+    written_tokens: int = 0  # of the input: written to the provider's cache
 
 
 class Attempt(Struct, frozen=True):
-    """One model that was asked."""
+    """One model that was asked once; a model that was asked again has another.
+
+    `refused`: it would not answer this (content, length), or was not asked because it can not answer now.  `cancelled`:
+    another that was asked later spoke first, or nobody wants the answer any more.
+    """
 
     arm: str
     how: Literal["answered", "timeout", "rate-limited", "failed", "cut", "cancelled", "refused"]
@@ -51,7 +56,7 @@ class Answer(Struct, frozen=True):
 
     arm: str  # that answered: not the first of the ranking if that one failed
     text: str
-    attempts: tuple[Attempt, ...]  # all that were asked, in order; the last answered
+    attempts: tuple[Attempt, ...]  # all that were asked, in the order in which they ended; the last answered
 
     @property
     def cost_usd(self) -> float:
