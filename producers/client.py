@@ -77,6 +77,7 @@ class CroupierClient:
         eligible: Sequence[str] | None = None,
         unit: str | None = None,
         after: Decision | str | None = None,
+        restrictions: Mapping[str, str] | None = None,
         missing: bool = False,
         timeout: float = 10.0,
     ) -> Decision:
@@ -85,8 +86,9 @@ class CroupierClient:
         features: as many finite numbers as the domain declares.  id: becomes the decision's; unique within the tenant
         (default: a random one).  eligible: narrows the domain's arms.  unit: who it is about, as a pseudonym that says
         nothing of them (a keyed hash); requests about one are counted as one when values are estimated.  after: the
-        tenant's decision, of another domain, that this request follows from, or its id.  missing: a feature that is NaN
-        or None is one that is not known; the domain must say missing = "mean".  timeout: seconds.
+        tenant's decision, of another domain, that this request follows from, or its id.  restrictions: why arms are
+        not among `eligible`, by arm.  missing: a feature that is NaN or None is one that is not known; the domain must
+        say missing = "mean".  timeout: seconds.
         TimeoutError: no decision came; the request may still be decided, and asking again with the same id can not
         decide it twice.
         ValueError: the request is not valid, nothing was sent.
@@ -99,6 +101,7 @@ class CroupierClient:
             None if eligible is None else tuple(eligible),
             unit,
             after.id if isinstance(after, Decision) else after,
+            None if restrictions is None else dict(restrictions),
         )
         value = wire.encode(context)
         _check(CONTEXTS.name, value)

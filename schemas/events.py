@@ -31,6 +31,8 @@ Packed = Annotated[bytes, Meta(max_length=4 * MAX_FEATURES)]
 PackedArms = Annotated[bytes, Meta(max_length=4 * MAX_ARMS)]
 Arms = Annotated[tuple[Name, ...], Meta(min_length=1, max_length=MAX_ARMS)]
 Observations = Annotated[dict[Name, float], Meta(max_length=MAX_OBSERVATIONS)]
+#: By arm: why it is not eligible, a short name such as "unhealthy", "budget", "capability".
+Restrictions = Annotated[dict[Name, Name], Meta(max_length=MAX_ARMS)]
 Count = Annotated[int, Meta(ge=0)]
 Propensity = Annotated[float, Meta(gt=0.0, le=1.0)]
 
@@ -45,6 +47,7 @@ class Context(Struct, array_like=True, frozen=True, gc=False, tag="context.1"):
     eligible: Arms | None = None  # narrows the domain's enabled arms, e.g. to models that can see images
     unit: Name | None = None  # who the request is about (a pseudonym, e.g. a keyed hash): evaluation clusters by it
     after: Id | None = None  # the tenant's earlier decision, of another domain, that this request follows from
+    restrictions: Restrictions | None = None  # why arms are not eligible; kept with the decision, changes nothing
 
 
 class Decision(Struct, array_like=True, frozen=True, gc=False, tag="decision.1"):
@@ -69,6 +72,7 @@ class Decision(Struct, array_like=True, frozen=True, gc=False, tag="decision.1")
     #: Product of the logged propensities of what was chosen before in its chain, up to and including `after`; None:
     #: there is no `after`, or it was not known when this was decided.
     chain: Propensity | None = None
+    restrictions: Restrictions | None = None  # as in the context
 
     @property
     def arm(self) -> str:

@@ -19,6 +19,7 @@ from .events import (
     Reward,
     SpecChange,
 )
+from .observations import COST, ERROR, LATENCY_MS, SUCCESS
 
 #: Which records a topic may hold.  A breaking change adds a struct to the union.
 TYPES: Final[Mapping[str, Any]] = {
@@ -40,8 +41,8 @@ _encoder = msgspec.msgpack.Encoder()
 encode = _encoder.encode
 
 #: Components whose values are not free: reason to refuse a reward rather than learn from it.
-_NOT_NEGATIVE = ("cost", "latency_ms")
-_SHARES = ("success", "error")
+_NOT_NEGATIVE = (COST, LATENCY_MS)
+_SHARES = (SUCCESS, ERROR)
 
 _TAGS: Final[Mapping[str, frozenset[str]]] = {
     "contexts": frozenset({"context.1"}),

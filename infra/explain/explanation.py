@@ -142,13 +142,17 @@ def _arms(decision: Decision, spec: DomainSpec | None) -> list[ArmChance]:
 
 def _not_eligible(evidence: Evidence) -> dict[str, str]:
     if evidence.spec is None:
-        return {}
+        return {arm: f"restricted: {why}" for arm, why in (evidence.decision.event.restrictions or {}).items()}
     asked = None if evidence.context is None else evidence.context.event.eligible
+    decision = evidence.decision.event
+    restrictions = decision.restrictions or {}
     why = {}
     for arm in evidence.spec.arms:
-        if arm.name in evidence.decision.event.arms:
+        if arm.name in decision.arms:
             continue
-        if not arm.enabled:
+        if arm.name in restrictions:
+            why[arm.name] = f"restricted: {restrictions[arm.name]}"
+        elif not arm.enabled:
             why[arm.name] = "not enabled"
         elif asked is not None and arm.name not in asked:
             why[arm.name] = "not among those the request named"

@@ -76,6 +76,7 @@ def _context(text: Text, event: Context) -> None:
         text.append(f"  {len(values)} features [{shown}{' ...' if len(values) > _SHOWN_FEATURES else ''}]")
     if event.eligible is not None:
         text.append(f"  eligible: {', '.join(map(printable, event.eligible))}")
+    _restrictions(text, event)
     _origin(text, event)
 
 
@@ -96,9 +97,17 @@ def _decision(text: Text, event: Decision) -> None:
     if others:
         text.append(f" ({', '.join(others)})", "dim")
     text.append(f"  {printable(event.policy)}, spec {event.spec}, learned {event.learned}")
+    _restrictions(text, event)
     _origin(text, event)
     if event.after is not None:
         text.append(f" ({'not known' if event.chain is None else f'p {event.chain:.3g}'})", "cyan")
+
+
+def _restrictions(text: Text, event: Context | Decision) -> None:
+    """Which arms were not to be chosen, and why."""
+    if event.restrictions:
+        shown = [f"{printable(arm)} ({printable(why)})" for arm, why in event.restrictions.items()]
+        text.append(f"  without {', '.join(shown)}", "dim")
 
 
 def _origin(text: Text, event: Context | Decision) -> None:

@@ -42,7 +42,8 @@ Places = NDArray[np.int64]
 
 _ID, _NAME = 128, 64  # characters, as schemas.events.Id and Name
 
-_DECISION = np.frombuffer(b"\xdc\x00\x12\xaadecision.1", np.uint8).copy()
+_DECISION = np.frombuffer(b"\xdc\x00\x13\xaadecision.1", np.uint8).copy()
+_DECISION_BEFORE_RESTRICTIONS = np.frombuffer(b"\xdc\x00\x12\xaadecision.1", np.uint8).copy()
 _DECISION_BEFORE_UNITS = np.frombuffer(b"\x9f\xaadecision.1", np.uint8).copy()
 _REWARD = np.frombuffer(b"\x95\xa8reward.1", np.uint8).copy()
 _COST = np.frombuffer(b"cost", np.uint8).copy()
@@ -106,6 +107,21 @@ def _origin(data: Bytes, at: int, end: int) -> int:
 
 
 @kernel()
+def _restrictions(data: Bytes, at: int, end: int) -> int:
+    """The position after a decision's restrictions."""
+    if _is_nil(data, at, end):
+        return at + 1
+    count, at = read_map(data, at, end)
+    if at < 0 or count > MAX_ARMS:
+        return -1
+    for _ in range(2 * count):
+        _, _, at = _text(data, at, end, _NAME)
+        if at < 0:
+            return -1
+    return at
+
+
+@kernel()
 def _owner(
     data: Bytes,
     key_at: int,
@@ -147,10 +163,11 @@ def parse_decisions(
         at, end = value_at[i], value_at[i] + value_size[i]
         if value_size[i] > MAX_EVENT_BYTES:
             continue
-        whole = _begins(data, at, end, _DECISION)
-        if not whole and not _begins(data, at, end, _DECISION_BEFORE_UNITS):
+        restricted = _begins(data, at, end, _DECISION)
+        with_units = restricted or _begins(data, at, end, _DECISION_BEFORE_RESTRICTIONS)
+        if not with_units and not _begins(data, at, end, _DECISION_BEFORE_UNITS):
             continue
-        head = _DECISION if whole else _DECISION_BEFORE_UNITS
+        head = _DECISION if with_units else _DECISION_BEFORE_UNITS
         id_at, id_size, at = _text(data, at + head.shape[0], end, _ID)
         tenant_at, tenant_size, at = _text(data, at, end, _NAME)
         _, _, at = _text(data, at, end, _NAME)  # domain
@@ -166,8 +183,10 @@ def parse_decisions(
         _, awaited, at = _texts(data, at, end, 0, MAX_OBSERVATIONS)
         awaited_end = at
         _, at = _count(data, at, end)  # context's offset
-        if whole:
+        if with_units:
             at = _origin(data, at, end)
+        if restricted:
+            at = _restrictions(data, at, end)
         if at != end or choice >= arms or propensities != 4 * arms:
             continue
         if scores > 4 * MAX_ARMS or features > 4 * MAX_FEATURES or horizon > ENDLESS:

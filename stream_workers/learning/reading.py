@@ -45,10 +45,11 @@ _COMPLETE: Final = np.frombuffer(bytearray(b"complete"), np.uint8)
 _HORIZON: Final = np.frombuffer(bytearray(b"horizon"), np.uint8)
 _COST: Final = np.frombuffer(bytearray(b"cost"), np.uint8)
 _OUTCOME_FIELDS: Final = 1 + len(Outcome.__struct_fields__)
-#: Elements of a decision's array: as the first releases wrote it, and with unit, after and chain.
+#: Elements of a decision's array: as the first releases wrote it, with unit, after and chain, and with restrictions.
 _DECISION_LEAST: Final = 15
+_DECISION_WITH_UNITS: Final = 18
 _DECISION_FIELDS: Final = 1 + len(Decision.__struct_fields__)
-assert _DECISION_FIELDS == 18
+assert _DECISION_FIELDS == 19
 #: Propensities whose sum is this near to 1 pass `outcomes.check` however the sum is rounded.
 _SURELY_ONE: Final = 0.9e-4
 #: Observations beyond this may overflow in the reward's arithmetic.
@@ -85,6 +86,21 @@ def _read_origin(data: Bytes, at: int, end: int) -> tuple[int, int, int]:
         return unit_at, unit_size, at + 1
     chain, at = read_number(data, at, end)
     return unit_at, unit_size, at if 0.0 < chain <= 1.0 else -1
+
+
+@kernel()
+def _read_restrictions(data: Bytes, at: int, end: int) -> int:
+    """The position after a decision's restrictions; -1: they are not plain."""
+    if 0 <= at < end and data[at] == NIL:
+        return at + 1
+    count, at = read_map(data, at, end)
+    if at < 0 or count > MAX_ARMS:
+        return -1
+    for _ in range(2 * count):
+        _, _, at = _read_name(data, at, end, NAME_BYTES)
+        if at < 0:
+            return -1
+    return at
 
 
 @kernel()
@@ -245,7 +261,7 @@ def read_outcomes(
         at = skip(data, observations_at, end)
         decision_offset, at = read_integer(data, at, end)
         fields, at = read_array(data, at, end) if at >= 0 and decision_offset >= 0 else (0, -1)
-        if fields != _DECISION_LEAST and fields != _DECISION_FIELDS:
+        if fields != _DECISION_LEAST and fields != _DECISION_WITH_UNITS and fields != _DECISION_FIELDS:
             continue
         begin, size, at = read_text(data, at, end)
         if at < 0 or not _is(data, begin, size, _DECISION):
@@ -282,10 +298,12 @@ def read_outcomes(
         for _ in range(awaited if at >= 0 else 0):
             _, _, at = _read_name(data, at, end, NAME_BYTES)
         context, at = read_integer(data, at, end)
-        if fields == _DECISION_FIELDS:
+        if fields >= _DECISION_WITH_UNITS:
             begin, size, at = _read_origin(data, at, end)
             if size > 0:
                 unit_at, unit_size, named = begin, size, True
+        if fields == _DECISION_FIELDS:
+            at = _read_restrictions(data, at, end)
         if at != end or min(version, learned, horizon, context) < 0:
             continue
         copy_bytes(probabilities, 0, data, p_at, p_size)

@@ -1,8 +1,8 @@
 """Contexts read in place: ids, features and draws of a whole batch, for the domains that the router knows.
 
 Read are plain contexts: as our own client encodes them, in the shortest form or not, of a known domain, without arms
-of their own and without a decision that they follow from, with id and unit in ASCII.  Every other one is left to the
-path of single records.
+of their own, restrictions, or a decision that they follow from, with id and unit in ASCII.  Every other one is left to
+the path of single records.
 """
 
 from typing import Any, Final, NamedTuple
@@ -29,7 +29,7 @@ _ID_BYTES, _UNIT_BYTES = 128, 64
 #: Elements of a context's array: without the fields that may be left out, and with all that this release knows.
 _LEAST: Final = 5
 _MOST: Final = 1 + len(Context.__struct_fields__)
-assert _MOST == 8
+assert _MOST == 9
 _EXPONENT: Final = np.uint32(0x7F800000)
 _MANTISSA: Final = np.uint32(0x007FFFFF)  # of a number with all of the exponent's bits: 0 if it is infinite, not NaN
 
@@ -98,6 +98,10 @@ def read_contexts(
             if unit_length > 0 and not is_ascii(data, unit_begin, unit_length):
                 continue
         if count > 7:  # after
+            if at >= end or data[at] != NIL:
+                continue
+            at += 1
+        if count > 8:  # restrictions
             if at >= end or data[at] != NIL:
                 continue
             at += 1

@@ -23,7 +23,7 @@ _BEGIN: Final = np.frombuffer(bytearray([0xDC, 0, _FIELDS, 0xA0 | len(_TAG), *_T
 assert 16 <= _FIELDS < 256  # the array's head is three bytes, of which the last is the number of elements
 
 #: More than the heads of a decision's fields and its numbers take: five heads of at most 5 bytes, three numbers of 9,
-#: two fields that are nil.
+#: three fields that are nil.
 _HEADS: Final = 64
 
 
@@ -79,8 +79,8 @@ def write_decisions(
         else:
             out[at] = NIL
             at += 1
-        out[at] = out[at + 1] = NIL  # after, chain
-        at += 2
+        out[at] = out[at + 1] = out[at + 2] = NIL  # after, chain, restrictions
+        at += 3
         value_at[i], value_size[i] = begin, at - begin
 
 

@@ -3,7 +3,7 @@
 The path of what `contexts` does not read, and the reference for what it does.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -129,6 +129,8 @@ class SingleContexts:
             record, context = pair
             if len(context.features) != route.row_bytes or record.key != route.key:
                 self._dead(topic, record, _unfit(route, record, context))
+            elif context.restrictions and (wrong := _misplaced(route, context, context.restrictions)) is not None:
+                self._dead(topic, record, wrong)
             elif context.eligible is None:
                 accepted.append(pair)
             else:
@@ -286,7 +288,7 @@ class SingleContexts:
                     Decision(
                         context.id, tenant, domain, raw, chosen, p[at:until], s[at:until], context.features,
                         policy, version, learned, horizon, awaited_raw, record.offset, context.unit, context.after,
-                        self._chain(context),
+                        self._chain(context), context.restrictions,
                     )
                 ),
             )  # fmt: skip
@@ -313,8 +315,25 @@ class SingleContexts:
                 np.ascontiguousarray(scores[index, eligible], dtype="<f4").tobytes(),
                 context.features, spec.champion.name, route.version, self._learner.applied, spec.horizon_ms,
                 route.awaited, record.offset, context.unit, context.after, self._chain(context),
+                context.restrictions,
             )  # fmt: skip
             self._emit(topics.DECISIONS.name, route.key, _encode(decision))
+
+
+def _misplaced(route: _Route, context: Context, restrictions: Mapping[str, str]) -> BadRecordError | None:
+    """What is wrong with the restrictions of a context, if anything."""
+    eligible = route.enabled_names if context.eligible is None else context.eligible
+    for arm, why in restrictions.items():
+        if arm not in route.arm_index:
+            arms = ", ".join(route.arm_index)
+            return BadRecordError(Reason.UNKNOWN_ARM, f"restrictions name {arm!r}, no arm of {route.salt}: {arms}")
+        if arm in eligible:
+            return BadRecordError(
+                Reason.INVALID,
+                f"restrictions say that {arm!r} is {why!r}, and it is eligible: `eligible` must name the arms that are "
+                "left, and none of those that are restricted",
+            )
+    return None
 
 
 def _unfit(route: _Route, record: Record, context: Context) -> BadRecordError:

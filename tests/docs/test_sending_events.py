@@ -9,6 +9,7 @@ import numpy as np
 from schemas import wire
 from schemas.errors import BadRecordError, Reason
 from schemas.events import MAX_OBSERVATIONS, Context, Decision, Reward
+from schemas.observations import MEANINGS
 from schemas.partitioning import bucket, partition
 
 from .pages import blocks, code, rows, text
@@ -33,8 +34,8 @@ def test_the_program_on_the_page_makes_the_same():
     exec(program, made)
     assert wire.decode("contexts", made["context"]) == CONTEXT
     assert wire.decode("rewards", made["reward"]) == REWARD
-    for count in (5, 6, 7):
-        without = msgpack.packb((msgpack.unpackb(made["context"]) + [None] * 2)[:count])
+    for count in (5, 6, 7, 8):
+        without = msgpack.packb((msgpack.unpackb(made["context"]) + [None] * 3)[:count])
         assert wire.decode("contexts", without) == CONTEXT, "places from 5 on may be left out"
 
 
@@ -56,6 +57,15 @@ def test_partitions_on_the_page():
     for key, number, hashed in found:
         (tenant,) = code(key)
         assert (partition(tenant, 8), bucket(tenant)) == (int(number), int(hashed))
+
+
+def test_standard_names_on_the_page():
+    """Every name in schemas/observations.py is in one of the two tables, with its range and meaning."""
+    told = {code(name)[0]: (unit, says) for name, unit, says in rows(PAGE, "name", "unit or range", "says")}
+    known = {code(name)[0] for name, _, _ in rows(PAGE, "name", "unit", "must be")}
+    assert not known & told.keys()
+    assert known | told.keys() == MEANINGS.keys()
+    assert told == {name: (unit, says) for name, (unit, says) in MEANINGS.items() if name in told}
 
 
 def test_every_reason_is_on_the_page():

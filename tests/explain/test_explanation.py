@@ -138,6 +138,15 @@ def test_exploration_is_told_from_first_choices():
     assert [each.name for each in other.arms] == ["strong", "weak"]
     assert [each.price for each in other.arms] == [0.03, 0.001]
     assert other.not_eligible == {"old": "not enabled"}
+    alone = decision("d", choice=0, arms=("weak",), propensities=packed(1.0), scores=packed(0.4), restrictions=REASONS)
+    assert explain(evidence_of(alone), SPANS, 0).not_eligible == {
+        "strong": "restricted: unhealthy",
+        "old": "restricted: disabled",
+    }
+    assert explain(evidence_of(alone, spec=None), SPANS, 0).not_eligible == {
+        "strong": "restricted: unhealthy",
+        "old": "restricted: disabled",
+    }
     fixed = explain(evidence_of(decision("d", choice=1, scores=packed(0.9, 0.1))), SPANS, 0)
     assert (fixed.first_choice, fixed.best_score) == (True, False)
     assert explain(evidence_of(decision("d", scores=packed(math.nan, math.nan))), SPANS, 0).best_score is None
@@ -151,6 +160,7 @@ def test_open_and_overdue():
     assert explain(evidence, SPANS, 151).missing == ["success", "cost"]
 
 
+REASONS = {"strong": "unhealthy", "old": "disabled"}
 OBSERVED = st.dictionaries(st.sampled_from(["success", "cost", "other"]), st.floats(0, 1))
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec import msgpack
 from msgspec.structs import replace
 
-from schemas.events import MAX_OBSERVATIONS, Clock, Decision, Reward
+from schemas.events import MAX_ARMS, MAX_OBSERVATIONS, Clock, Decision, Reward
 from schemas.wire import encode
 from stream_workers.columnar.rows import FetchedRecords
 from stream_workers.joining.batch import BatchReader
@@ -27,6 +27,8 @@ TENANT = st.sampled_from(("a", "ab", "\u00e9\u00e9", "t" * 64))
 ID_ = st.sampled_from(("b", "c", "bc", "\u00fc1", "x" * 128, "0", "1", "2", "3", "4"))
 NAMES = (*(f"c{index}" for index in range(40)), "success", "cost", "error", "latency_ms", "\u00f1", "n" * 64)
 NAME = st.sampled_from(NAMES)
+RESTRICTED = {"x": "unhealthy", "y" * 64: "budget"}
+MANY = {f"model-{index}": "disabled" for index in range(MAX_ARMS + 1)}
 VALUE = st.sampled_from((0.0, -0.0, 1.0, 0.5, 1, 2, -1.0, math.inf, 1e300))
 DECISION = st.builds(
     Decision,
@@ -47,6 +49,7 @@ DECISION = st.builds(
     unit=st.sampled_from((None, None, "u-5a1f", "u" * 64, "\u00fc", "", "u" * 65)),
     after=st.sampled_from((None, None, "b", "x" * 128, "x" * 129)),
     chain=st.sampled_from((None, None, 0.25, 1.0, 5e-324, 1, 0.0, 1.5, -0.5, math.nan)),
+    restrictions=st.sampled_from((None, None, None, {}, RESTRICTED, {"x": "u" * 65}, {"": "x"}, {"y": "\u00fc"}, MANY)),
 )
 REWARD = st.builds(Reward, st.just("r"), TENANT, ID_, st.dictionaries(NAME, VALUE, max_size=MAX_OBSERVATIONS + 1))
 STEP = st.sampled_from((0, 0, 0, 1, 2, 5, 19, 20, 21, 40, 90, -7, -60))
@@ -56,7 +59,7 @@ STEP = st.sampled_from((0, 0, 0, 1, 2, 5, 19, 20, 21, 40, 90, -7, -60))
 def log(draw: st.DrawFn, events: st.SearchStrategy[Decision] | st.SearchStrategy[Reward]) -> list[LogRecord]:
     """Mostly plain records, and every kind of other ones."""
     now, records = draw(st.sampled_from((-5, 1000))), []
-    kinds = draw(st.lists(st.tuples(STEP, st.sampled_from("eeeeeeeeeeoscbrnkl")), max_size=40))
+    kinds = draw(st.lists(st.tuples(STEP, st.sampled_from("eeeeeeeeeeouscbrnkl")), max_size=40))
     for offset, (step, kind) in enumerate(kinds):
         now += step
         event = draw(events)
@@ -65,6 +68,8 @@ def log(draw: st.DrawFn, events: st.SearchStrategy[Decision] | st.SearchStrategy
         assert value is not None
         if kind == "o" and isinstance(event, Decision):
             value = before_units(value)
+        elif kind == "u" and isinstance(event, Decision):
+            value = before_restrictions(value)
         elif kind == "s":
             value = value[:-1]
         elif kind == "c":
@@ -87,6 +92,11 @@ def log(draw: st.DrawFn, events: st.SearchStrategy[Decision] | st.SearchStrategy
 def before_units(value: bytes) -> bytes:
     """A decision's record as the first releases wrote it."""
     return msgpack.encode(msgpack.decode(value)[:15])
+
+
+def before_restrictions(value: bytes) -> bytes:
+    """A decision's record as it was written when it had units, and no restrictions."""
+    return msgpack.encode(msgpack.decode(value)[:18])
 
 
 ACTIONS = st.lists(
@@ -157,7 +167,8 @@ def test_what_our_own_writers_write_is_plain() -> None:
     """The kernel itself reads a router's decision and a client's reward; single records are the exception."""
     one = decision("one", horizon=77, awaited=("success", "cost"))
     chained = replace(one, unit="u-5a1f", after="b", chain=0.25)
-    for value in (encode(one), before_units(encode(one)), encode(chained), encode(replace(one, after="b"))):
+    ours = (one, chained, replace(one, after="b"), replace(one, restrictions=RESTRICTED), replace(one, restrictions={}))
+    for value in (before_units(encode(one)), before_restrictions(encode(chained)), *map(encode, ours)):
         ((*decided,),) = parsed("decisions", [value])
         assert (decided[VERDICT], decided[SPAN], decided[TIME]) == (PLAIN, 77, 5)
         data = b"guild" + value
@@ -174,7 +185,9 @@ def test_what_our_own_writers_write_is_plain() -> None:
 @pytest.mark.parametrize("topic", ["decisions", "rewards"])
 def test_no_cut_record_is_plain(topic) -> None:
     """However a plain record is cut short, the kernel reads no further than its end and takes it for unusual."""
-    decided = replace(decision(awaited=("success",)), unit="u-5a1f", after="b", chain=0.25)
+    decided = replace(
+        decision(awaited=("success",)), unit="u-5a1f", after="b", chain=0.25, restrictions={"x": "unhealthy"}
+    )
     value = encode(decided if topic == "decisions" else reward(success=1.0, cost=2.0))
     verdicts = [row[VERDICT] for row in parsed(topic, [value[:size] for size in range(len(value))])]
     assert verdicts == [UNUSUAL] * len(value)

@@ -106,6 +106,9 @@ def outcome_of(rng, spec, ordinal):
             after=ids[rng.choice(3, p=(0.5, 0.45, 0.05))],
             chain=chains[rng.choice(5, p=(0.5, 0.4, 0.04, 0.03, 0.03))],
         )
+    elif odd < 0.5:
+        reasons = (None, {}, {"a1": "unhealthy", "gone": "budget"}, {"\u00fc": "disabled"}, {"a0": ""})
+        decision = replace(decision, restrictions=reasons[rng.choice(5, p=(0.1, 0.1, 0.7, 0.05, 0.05))])
     decided = 1_000_000 + 100 * ordinal
     return Outcome(
         ordinal, ("complete", "horizon")[rng.integers(2)], decided, decided + int(rng.integers(HORIZON_MS)),
@@ -133,17 +136,21 @@ def log_of(seed, domains, length, learners=LEARNERS):
             events.append(events[rng.integers(len(events))])
         value = wire.encode(outcome_of(rng, spec, ordinal))
         if rng.random() < 0.2:
-            value = before_units(value)
+            value = before(value, FIELDS_BEFORE[rng.integers(2)])
         events.append((spec.tenant if rng.random() < 0.99 else "other", value))
         if rng.random() < 0.01:
             events.append((spec.tenant, value[: rng.integers(len(value))]))
     return [Record(offset, tenant.encode(), value) for offset, (tenant, value) in enumerate(events)]
 
 
-def before_units(value):
-    """An outcome as it was written when decisions had no units."""
+#: Of a decision's array: without units, and without restrictions.
+FIELDS_BEFORE = (15, 18)
+
+
+def before(value, fields):
+    """An outcome as it was written when decisions had so many fields."""
     *outcome, decision = msgspec.msgpack.decode(value)
-    return msgspec.msgpack.encode([*outcome, decision[:15]])
+    return msgspec.msgpack.encode([*outcome, decision[:fields]])
 
 
 class OneByOne(LearnerProcessor):
@@ -203,8 +210,12 @@ def test_most_are_read_as_columns():
         )  # fmt: skip
         if i % 2:
             decision = replace(decision, unit=f"u{i % 7}", after=str(i - 1) if i % 3 else None, chain=0.5)
+        if i % 3 == 1:
+            decision = replace(decision, restrictions={"a1": "unhealthy", "a2": "budget"})
         value = wire.encode(Outcome(i, "horizon", 0, 1, {"quality": 1.0}, i, decision))
-        records.append(Record(20 + i, spec.tenant.encode(), before_units(value) if i % 5 == 0 else value))
+        if i % 5 == 0:
+            value = before(value, FIELDS_BEFORE[i % 2])
+        records.append(Record(20 + i, spec.tenant.encode(), value))
     learner._single = None  # would be called for any other
     learner.apply("outcomes", records)
     assert sum(state.report()["counts"]["outcomes"] for _, state in learner.recent()) == 200
@@ -282,7 +293,8 @@ def test_a_cut_record_is_not_plain(cut):
     learner.apply("outcomes", [Record(0, b"t", wire.encode(SpecChange(0, "t", "routing", spec)))])
     names = tuple(arm.name for arm in spec.arms)
     p = np.full(len(names), 1 / len(names), "<f4").tobytes()
-    decision = Decision("d", "t", "routing", names, 0, p, p, bytes(8), "learned", 0, 0, 1000, (), 0, "u", "c", 0.5)
+    decision = Decision("d", "t", "routing", names, 0, p, p, bytes(8), "learned", 0, 0, 1000, (), 0, "u", "c", 0.5,
+                        {"a1": "unhealthy"})  # fmt: skip
     value = wire.encode(Outcome(0, "complete", 0, 1, {"quality": 1.0}, 0, decision))
     table = learner._cache.table
     assert (table.read(reading.FetchedRecords.of([Record(1, b"t", value)]))[1] >= 0).all()

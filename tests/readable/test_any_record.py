@@ -24,10 +24,11 @@ INTS = st.integers(-(2**63), 2**63 - 1)
 BYTES = st.binary(max_size=64)
 ARMS = st.lists(NAMES, min_size=1, max_size=8).map(tuple)
 OBSERVATIONS = st.dictionaries(NAMES, FLOATS, max_size=8)
-CONTEXT = st.builds(Context, NAMES, NAMES, NAMES, BYTES, st.none() | ARMS)
+RESTRICTIONS = st.none() | st.dictionaries(NAMES, NAMES, max_size=8)
+CONTEXT = st.builds(Context, NAMES, NAMES, NAMES, BYTES, st.none() | ARMS, restrictions=RESTRICTIONS)
 DECISION = st.builds(
     Decision, NAMES, NAMES, NAMES, ARMS, st.integers(0, 9), BYTES, BYTES, BYTES, NAMES, COUNTS, COUNTS, COUNTS,
-    ARMS, COUNTS,
+    ARMS, COUNTS, restrictions=RESTRICTIONS,
 )  # fmt: skip
 EVENTS = {
     "contexts": CONTEXT,

@@ -57,13 +57,14 @@ def values(draw):
     )
     unit = draw(st.sampled_from([None, None, "u-5a1f", "v" * 64, "v" * 65, "", "\u00fc"]))
     after = draw(st.sampled_from([None] * 5 + ["m-1", "x" * 129]))
-    value = wire.encode(Context(ids, tenant, domain, packed, None, unit, after))
+    reasons = draw(st.sampled_from([None] * 6 + [{}, {"arm-0": "unhealthy"}, {"none": "disabled"}]))
+    value = wire.encode(Context(ids, tenant, domain, packed, None, unit, after, reasons))
     if kind == "nil":
         value = msgspec.msgpack.encode(["context.1", ids, tenant, domain, packed, None])
     elif kind == "unit":
         value = msgspec.msgpack.encode(["context.1", ids, tenant, domain, packed, None, unit])
     elif kind == "eligible":
-        value = wire.encode(Context(ids, tenant, domain, packed, ("arm-1", "arm-0"), unit))
+        value = wire.encode(Context(ids, tenant, domain, packed, ("arm-1", "arm-0"), unit, None, reasons))
     elif kind == "long":
         value = (
             b"\xdc\0\5"
@@ -80,7 +81,7 @@ def values(draw):
         value = value.replace(b"context.1", b"context.2")
     elif kind == "later":
         value = msgspec.msgpack.encode(
-            ["context.1", ids, tenant, domain, packed, None, unit, None, "of a newer writer"]
+            ["context.1", ids, tenant, domain, packed, None, unit, None, None, "of a newer writer"]
         )
     elif kind == "none":
         value = None

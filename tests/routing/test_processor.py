@@ -2,6 +2,7 @@
 
 import math
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -107,6 +108,10 @@ def test_every_decision_has_its_propensities_and_can_be_repeated(contexts):
         (Record(1, context(1, features=(1.0, 2.0, -math.inf), eligible=("a",))), Reason.FEATURES_NOT_FINITE),
         (Record(1, context(1, eligible=("a", "no-arm"))), Reason.UNKNOWN_ARM),
         (Record(1, context(1, eligible=("off",))), Reason.NO_ELIGIBLE_ARM),
+        (Record(1, context(1, eligible=("a",), restrictions={"no-arm": "unhealthy"})), Reason.UNKNOWN_ARM),
+        (Record(1, context(1, eligible=("a",), restrictions={"a": "unhealthy"})), Reason.INVALID),
+        (Record(1, context(1, restrictions={"a": "unhealthy"})), Reason.INVALID),
+        (Record(1, context(1, eligible=("a",), restrictions={"b": ""})), Reason.INVALID),
     ],
 )
 def test_a_bad_context_is_kept_and_its_neighbours_are_decided(bad, reason):
@@ -115,6 +120,18 @@ def test_a_bad_context_is_kept_and_its_neighbours_are_decided(bad, reason):
     assert router.dead == [(1, reason)]
     assert sorted(each.id for each in router.decisions) == ["c0", "c2"]
     assert all(isinstance(each, Decision) for each in router.decisions)
+
+
+@pytest.mark.parametrize("eligible", [("a", "c"), None])
+def test_restrictions_are_kept_with_the_decision(eligible):
+    """Why arms were not eligible changes no choice, and stands in the record; an empty map is one, too."""
+    reasons = {"off": "disabled"} if eligible is None else {"b": "unhealthy", "off": "disabled"}
+    (made,) = Router().apply(Record(0, context(0, eligible=eligible, restrictions=reasons))).decisions
+    assert made.restrictions == reasons
+    (plain,) = Router().apply(Record(0, context(0, eligible=eligible))).decisions
+    assert plain == msgspec.structs.replace(made, restrictions=None)
+    (empty,) = Router().apply(Record(0, context(0, eligible=eligible, restrictions={}))).decisions
+    assert empty == msgspec.structs.replace(made, restrictions={})
 
 
 def test_a_changed_specification_is_in_force_for_the_next_context():

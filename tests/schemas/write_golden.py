@@ -77,12 +77,18 @@ EXAMPLES = (
 )  # fmt: skip
 
 _CHAINED = msgspec.structs.replace(_DECISION, unit="u-5a1f", after="m-1296", chain=0.125)
+_RESTRICTED = msgspec.structs.replace(_CHAINED, restrictions={"vision": "unhealthy", "dear": "budget"})
 
 #: By the first of the fields they have beyond the first message of their type.
 LATER = {
     "context.1-unit": msgspec.structs.replace(EXAMPLES[0], eligible=None, unit="u-5a1f", after="m-1296"),
+    "context.1-restrictions": msgspec.structs.replace(
+        EXAMPLES[0], unit="u-5a1f", after="m-1296", restrictions=_RESTRICTED.restrictions
+    ),
     "decision.1-unit": _CHAINED,
+    "decision.1-restrictions": _RESTRICTED,
     "outcome.1-unit": msgspec.structs.replace(EXAMPLES[4], decision=_CHAINED),
+    "outcome.1-restrictions": msgspec.structs.replace(EXAMPLES[4], decision=_RESTRICTED),
     "spec.1-priors": msgspec.structs.replace(EXAMPLES[5], priors={"linear": b"\x00\x01"}),
 }
 
