@@ -10,10 +10,10 @@ from discord.ext import commands
 from msgspec import Struct
 
 from producers.deciding import Choice, Deciding
-from producers.providers import Answer, Answering
+from producers.providers import Answer, Answering, Message
 
 from .errors import explain
-from .ports import Figures, People, SettingsStore
+from .ports import Answered, Conversation, Figures, People, Seen, SettingsStore
 from .tenants import tenant_of
 from .words import Translations, nearest
 
@@ -21,20 +21,22 @@ from .words import Translations, nearest
 Setup = Callable[["CroupierBot"], Awaitable[None]]
 
 
-class Answered(Struct, frozen=True):
+class AnsweredQuestion(Struct, frozen=True):
     """An answer that people can see now: what `after_answer` is told."""
 
-    tenant: str
+    seen: Seen  # the question
+    conversation: Conversation  # before it
+    turns: tuple[Message, ...]  # what was asked of the model: the conversation, then the question
     choice: Choice
     answer: Answer
-    question: str  # as it was asked, without the mention
-    asker: int
-    message: discord.Message | discord.PartialMessage  # the last one of the answer
-    language: str
+    answered: Answered  # what features may know of the answer
+    channel: discord.abc.MessageableChannel
+    message: int  # id of the last message of the answer
+    language: str  # to speak
 
 
 #: Is told of every answer; its errors are logged and touch nobody else.
-AfterAnswer = Callable[[Answered], Awaitable[None]]
+AfterAnswer = Callable[[AnsweredQuestion], Awaitable[None]]
 
 
 class Parts(Struct, frozen=True):
