@@ -1,0 +1,121 @@
+"""Anthropic's messages, as far as a client that streams text can see (API reference: Messages, Streaming, Errors)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from .protocol import Asked, Content, Frames, event, text_of
+from .reply import Reply, Turn
+
+_TYPES = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    402: "billing_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    504: "timeout_error",
+    529: "overloaded_error",
+}
+_encode = msgspec.json.encode
+
+
+class _Message(Struct):
+    role: Literal["user", "assistant"]
+    content: Content
+
+
+class _Request(Struct):
+    model: str
+    messages: Annotated[list[_Message], Meta(min_length=1)]
+    max_tokens: Annotated[int, Meta(gt=0)]
+    system: Content = None
+    stream: bool = False
+
+
+class AnthropicProtocol:
+    """POST /v1/messages and GET /v1/models."""
+
+    def key(self, headers: Mapping[str, str]) -> str | None:
+        """As `Speaks.key`."""
+        return headers.get("x-api-key")
+
+    def read(self, body: bytes) -> Asked:
+        """As `Speaks.read`."""
+        request = msgspec.json.decode(body, type=_Request)
+        turns = [Turn(each.role, text_of(each.content)) for each in request.messages]
+        if request.system:
+            turns.insert(0, Turn("system", text_of(request.system)))
+        return Asked(request.model, tuple(turns), request.max_tokens, request.stream, usage=True)
+
+    def frames(self, asked: Asked, reply: Reply, number: int, *, usage: bool, refused: bool) -> Frames:
+        """As `Speaks.frames`."""
+
+        def named(name: str, **fields: Any) -> bytes:
+            return event(_encode({"type": name, **fields}), name.encode())
+
+        message = {**_message(asked, number), "content": [], "stop_reason": None, "stop_sequence": None}
+        message["usage"] = {**_input(reply), "output_tokens": 1}
+        head = [
+            named("message_start", message=message),
+            named("content_block_start", index=0, content_block={"type": "text", "text": ""}),
+            named("ping"),
+        ]
+        tail = [
+            named("content_block_stop", index=0),
+            named(
+                "message_delta",
+                delta={"stop_reason": _stop(reply, refused), "stop_sequence": None},
+                usage={"output_tokens": reply.usage.output_tokens},
+            ),
+            named("message_stop"),
+        ]
+        pieces = [
+            named("content_block_delta", index=0, delta={"type": "text_delta", "text": piece}) for piece in reply.pieces
+        ]
+        return Frames(b"".join(head), pieces, b"".join(tail))
+
+    def whole(self, asked: Asked, reply: Reply, number: int, *, refused: bool) -> bytes:
+        """As `Speaks.whole`."""
+        return _encode(
+            {
+                **_message(asked, number),
+                "content": [{"type": "text", "text": "".join(reply.pieces)}],
+                "stop_reason": _stop(reply, refused),
+                "stop_sequence": None,
+                "usage": {**_input(reply), "output_tokens": reply.usage.output_tokens},
+            }
+        )
+
+    def error(self, status: int, message: str, code: str | None = None) -> bytes:
+        """As `Speaks.error`."""
+        kind = _TYPES.get(status, "api_error")
+        return _encode({"type": "error", "error": {"type": kind, "message": message}, "request_id": "req_local"})
+
+    def models(self, names: Sequence[str]) -> bytes:
+        """As `Speaks.models`."""
+        rows = [
+            {"type": "model", "id": name, "display_name": name, "created_at": "2025-01-01T00:00:00Z"} for name in names
+        ]
+        return _encode({"data": rows, "has_more": False, "first_id": names[0], "last_id": names[-1]})
+
+
+def _message(asked: Asked, number: int) -> dict[str, Any]:
+    return {"id": f"msg_{number}", "type": "message", "role": "assistant", "model": asked.model}
+
+
+def _stop(reply: Reply, refused: bool) -> str:
+    return "refusal" if refused else "max_tokens" if reply.stopped else "end_turn"
+
+
+def _input(reply: Reply) -> dict[str, int]:
+    """Its input_tokens are those that were neither read from the cache nor written to it."""
+    usage = reply.usage
+    return {
+        "input_tokens": usage.input_tokens - usage.cached_tokens - usage.written_tokens,
+        "cache_read_input_tokens": usage.cached_tokens,
+        "cache_creation_input_tokens": usage.written_tokens,
+    }
