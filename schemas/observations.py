@@ -23,6 +23,8 @@ REPLIED: Final = "replied"
 DELETED: Final = "deleted"
 CLICKED: Final = "clicked"
 VOTED: Final = "voted"
+REQUESTED: Final = "requested"
+WANTED: Final = "wanted"
 
 #: By name: unit or range, and what it says.
 MEANINGS: Final[Mapping[str, tuple[str, str]]] = {
@@ -42,6 +44,8 @@ MEANINGS: Final[Mapping[str, tuple[str, str]]] = {
     DELETED: ("0 or 1", "the answer, or what it answered, was deleted"),
     CLICKED: ("0 or 1", "a suggestion was taken up"),
     VOTED: ("0 or 1", "somebody voted in the poll"),
+    REQUESTED: ("0 or 1", "somebody asked for what was not done, or for more of it"),
+    WANTED: ("share, 0 to 1", "what was done, or left, was what people wanted (`producers.discord.wanted`)"),
 }
 
 
