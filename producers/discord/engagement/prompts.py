@@ -22,8 +22,8 @@ _TASKS: Final = {
     ),
     POLL: (
         "Write a poll about what was talked of, on which the people of this channel can have an opinion: a question "
-        "(at most 200 characters) and two to four answers (at most 50 characters each). Answer with one JSON object and "
-        "nothing around it, like this: " + json.dumps({"question": "...", "answers": ["...", "..."]})
+        "(at most 200 characters) and two to four answers (at most 50 characters each). Answer with one JSON object "
+        "and nothing around it, like this: " + json.dumps({"question": "...", "answers": ["...", "..."]})
     ),
     THREAD_SUMMARY: (
         "Sum up for somebody who joins now: what was asked, what was found, what is open. Answer with one JSON object "
