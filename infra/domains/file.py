@@ -6,6 +6,7 @@ A [[domain]] table has the fields of `schemas.domains.DomainSpec` as keys, with 
 
 import re
 import tomllib
+from collections.abc import Callable
 from pathlib import Path as FilePath
 from typing import Any, Final
 
@@ -29,6 +30,9 @@ _TYPED: Final = {key: field for key, field in _SPEC.items() if key not in {"tena
 _OWN: Final = ("tenant", "tenants", "name", "horizon")
 KEYS: Final = (*_OWN, *_TYPED)
 
+#: Changes a document in place.
+Complete = Callable[[dict[str, Any]], None]
+
 _SYNTAX_PLACE = re.compile(r"^(.*) \(at (?:line (\d+), column (\d+)|end of document)\)$", re.DOTALL)
 
 
@@ -40,7 +44,7 @@ def read_domains(path: FilePath) -> list[DomainSpec]:
     return specs
 
 
-def check_file(path: FilePath) -> tuple[list[DomainSpec], tuple[Problem, ...]]:
+def check_file(path: FilePath, complete: Complete | None = None) -> tuple[list[DomainSpec], tuple[Problem, ...]]:
     """As `parse`, from a file; a file that cannot be read is a problem, too."""
     try:
         data = path.read_bytes()
@@ -53,13 +57,18 @@ def check_file(path: FilePath) -> tuple[list[DomainSpec], tuple[Problem, ...]]:
         line = data.count(b"\n", 0, error.start) + 1
         found = f"the byte 0x{data[error.start]:02x}"
         return [], (Problem(str(path), line, "", "", found, "text in UTF-8, as TOML asks for"),)
-    return parse(text, str(path))
+    return parse(text, str(path), complete)
 
 
-def parse(text: str, file: str) -> tuple[list[DomainSpec], tuple[Problem, ...]]:
-    """The specifications in `text`, or none and every problem in the order of the lines.  file: its name, to cite."""
+def parse(text: str, file: str, complete: Complete | None = None) -> tuple[list[DomainSpec], tuple[Problem, ...]]:
+    """The specifications in `text`, or none and every problem in the order of the lines.
+
+    file: its name, to cite.  complete: adds to the document what is known elsewhere, before it is checked.
+    """
     try:
         document = tomllib.loads(text)
+        if complete is not None:
+            complete(document)
         problems = Problems(file, key_lines(text), document)
     except tomllib.TOMLDecodeError as error:
         return [], (_syntax_problem(error, text, file),)

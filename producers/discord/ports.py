@@ -42,12 +42,39 @@ class SettingsStore(Protocol):
         """
         ...
 
+    async def joined(self, tenant: str, locale: str | None = None) -> None:
+        """The bot is there: see to it that the tenant's domains are in force, now or as soon as Kafka is back.
+
+        locale: preferred one of a guild that has no settings yet.
+        """
+        ...
+
+    def least_budget(self, settings: GuildSettings) -> float:
+        """USD a month below which no question could be decided, with the models that are allowed."""
+        ...
+
     def spent_this_month(self, tenant: str) -> float:
         """USD of model calls in this calendar month (UTC)."""
         ...
 
     async def spend(self, tenant: str, usd: float, call: str | None = None) -> None:
         """Count what a call cost.  call: its id (of the decision and attempt); the same again counts nothing."""
+        ...
+
+
+class Enrolling(Protocol):
+    """Brings a tenant's domain specifications into force."""
+
+    async def enrol(self, tenant: str, settings: GuildSettings, within: float = 3.0) -> bool:
+        """Publish them; whether that was done within so many seconds.  If not, it goes on in the background."""
+        ...
+
+    def wants(self, tenant: str, settings: GuildSettings) -> None:
+        """The same without waiting."""
+        ...
+
+    def least_budget(self, settings: GuildSettings) -> float:
+        """USD a month below which no question could be decided, with the models that are allowed."""
         ...
 
 
@@ -97,6 +124,10 @@ class People(Protocol):
 
     async def known(self, user: int) -> Sequence[str]:
         """The tenants in which something is remembered of a user."""
+        ...
+
+    async def forget_tenant(self, tenant: str) -> int:
+        """Delete the tenant's key and all its people (the bot has left the guild); how many people."""
         ...
 
     async def forget(self, tenant: str, user: int) -> int:
