@@ -1,0 +1,1 @@
+"""The gateway: connections, sessions that outlive them, and which events they get."""

@@ -1,0 +1,276 @@
+"""Everything that the local Discord knows, and the one place through which changes are told."""
+
+import hashlib
+import secrets
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import msgspec
+
+from ..changes import Changes
+from ..errors import ApiError
+from ..permissions import MEMBER, ROLE, TALKING, Permission
+from ..rules import Rules
+from ..snowflakes import Snowflakes, iso
+from .accounts import Json, Member, Role, User
+from .interactions import Interaction
+from .messages import Attachment, Message
+from .places import Channel, Guild, Kind, Thread
+
+encode = msgspec.json.encode
+
+
+class Event(NamedTuple):
+    """A dispatch event.
+
+    guild: the guild's id, None for direct messages.  data: the encoded `d`.
+    hidden: gives `d` as sessions without the message content intent get it; None when that makes no difference.
+    """
+
+    name: str
+    guild: int | None
+    data: bytes
+    hidden: Callable[[], bytes] | None = None
+
+
+class World:
+    """Accounts, guilds, channels, files, commands and interactions."""
+
+    def __init__(self, rules: Rules, bot: str = "croupier") -> None:
+        self.rules = rules
+        self.ids = Snowflakes()
+        self.users: dict[int, User] = {}
+        self.guilds: dict[int, Guild] = {}
+        self.channels: dict[int, Channel] = {}
+        self.directs: dict[int, Channel] = {}
+        self.files: dict[int, Attachment] = {}
+        self.interactions: dict[int, Interaction] = {}
+        self.tokens: dict[str, Interaction] = {}
+        self.commands: dict[int | None, dict[int, Json]] = {None: {}}
+        self.changes = Changes()
+        self.events: dict[str, int] = {}
+        self.listener: Callable[[Event], None] = lambda event: None
+        self.files_at = ""
+        self.content_allowed = True
+        self.bot = self._account(bot, bot=True)
+        self.owner = self._account("Owner of the application")
+
+    # Telling
+
+    def emit(self, name: str, guild: Guild | None, data: bytes, hidden: Callable[[], bytes] | None = None) -> None:
+        """Tell the gateway of an event, and everyone who waits for a change anywhere."""
+        self.events[name] = self.events.get(name, 0) + 1
+        self.listener(Event(name, None if guild is None else guild.id, data, hidden))
+        self.changes.tell()
+
+    # Making
+
+    def _account(self, name: str, *, bot: bool = False) -> User:
+        user = User(self.ids.backdated(), name, bot=bot)
+        self.users[user.id] = user
+        return user
+
+    def user(self, name: str, locale: str = "en-US") -> User:
+        """A new person."""
+        user = self._account(name)
+        user.locale = locale
+        return user
+
+    def guild(
+        self,
+        name: str,
+        *,
+        locale: str = "en-US",
+        owner: User | None = None,
+        bot_permissions: int | None = int(TALKING),
+        channels: tuple[str, ...] = ("general",),
+        members: tuple[User, ...] = (),
+    ) -> Guild:
+        """A new guild with text channels.  bot_permissions: of the bot's own role; None when it hasn't been invited."""
+        owner = owner or self.owner
+        guild = Guild(self.ids.backdated(), name, owner, locale)
+        guild.roles[guild.id] = Role(guild.id, "@everyone", int(TALKING))
+        self.guilds[guild.id] = guild
+        for user in (owner, *members):
+            guild.members[user.id] = Member(user, iso(time.time()))
+        for channel in channels:
+            self.channel(guild, channel, silent=True)
+        if bot_permissions is not None:
+            self.invite(guild, bot_permissions)
+        return guild
+
+    def invite(self, guild: Guild, permissions: int = int(TALKING)) -> None:
+        """The bot joins, with a role of its own that has `permissions`."""
+        role = Role(self.ids.next(), self.bot.name, permissions, position=1, managed=True)
+        guild.roles[role.id] = role
+        guild.members[self.bot.id] = Member(self.bot, iso(time.time()), [role.id])
+        self.emit("GUILD_CREATE", guild, self.guild_event(guild, unavailable=None))
+
+    def remove_bot(self, guild: Guild) -> None:
+        """The bot is kicked."""
+        if guild.members.pop(self.bot.id, None) is not None:
+            self.emit("GUILD_DELETE", guild, encode({"id": str(guild.id)}))
+
+    def outage(self, guild: Guild, *, over: bool = False) -> None:
+        """A guild becomes unavailable, or available again ("Gateway", Guild Availability)."""
+        guild.available = over
+        if over:
+            self.emit("GUILD_CREATE", guild, self.guild_event(guild, unavailable=False))
+        else:
+            self.emit("GUILD_DELETE", guild, encode({"id": str(guild.id), "unavailable": True}))
+
+    def join(self, guild: Guild, user: User, *, permissions: int = 0, nick: str | None = None) -> Member:
+        """A person joins; with `permissions` beyond @everyone's it gets a role that has them."""
+        member = Member(user, iso(time.time()), nick=nick)
+        if permissions:
+            role = Role(self.ids.next(), f"role of {user.name}", permissions, position=1)
+            guild.roles[role.id] = role
+            member.roles.append(role.id)
+            self.emit("GUILD_ROLE_CREATE", guild, encode({"guild_id": str(guild.id), "role": role.wire()}))
+        guild.members[user.id] = member
+        self.emit("GUILD_MEMBER_ADD", guild, encode(member.wire() | {"guild_id": str(guild.id)}))
+        return member
+
+    def channel(
+        self, guild: Guild, name: str, *, kind: Kind = Kind.TEXT, topic: str | None = None, silent: bool = False
+    ) -> Channel:
+        """A new channel of a guild."""
+        channel = Channel(self.ids.next(), kind, name, guild, topic=topic, position=len(guild.channels))
+        guild.channels[channel.id] = self.channels[channel.id] = channel
+        if not silent:
+            self.emit("CHANNEL_CREATE", guild, encode(channel.wire()))
+        return channel
+
+    def overwrite(self, channel: Channel, who: User | Role, *, allow: int = 0, deny: int = 0) -> None:
+        """Set a channel's permission overwrite for a user or a role."""
+        kind = MEMBER if isinstance(who, User) else ROLE
+        channel.overwrites[kind, who.id] = (allow, deny)
+        self.emit("CHANNEL_UPDATE", channel.guild, encode(channel.wire()))
+
+    def delete_channel(self, channel: Channel) -> None:
+        """A channel goes, with its messages."""
+        self.channels.pop(channel.id, None)
+        if channel.guild is not None:
+            channel.guild.channels.pop(channel.id, None)
+            channel.guild.threads.pop(channel.id, None)
+            event = "CHANNEL_DELETE" if channel.thread is None else "THREAD_DELETE"
+            self.emit(event, channel.guild, encode(channel.wire()))
+
+    def direct(self, user: User) -> Channel:
+        """The direct messages between the bot and a user."""
+        channel = self.directs.get(user.id)
+        if channel is None:
+            channel = Channel(self.ids.next(), Kind.DIRECT, recipients=[self.bot, user])
+            self.directs[user.id] = self.channels[channel.id] = channel
+        return channel
+
+    def start_thread(
+        self, parent: Channel, name: str, owner: User, *, message: Message | None = None, private: bool = False
+    ) -> Channel:
+        """A thread, from a message (whose id it takes) or without one ("Threads")."""
+        if message is not None and message.thread is not None:
+            raise ApiError(160004)
+        thread = Channel(
+            self.ids.next() if message is None else message.id,
+            Kind.PRIVATE_THREAD if private else Kind.PUBLIC_THREAD,
+            name,
+            parent.guild,
+            parent,
+            thread=Thread(owner.id),
+        )
+        assert thread.thread is not None and parent.guild is not None
+        thread.thread.members[owner.id] = iso(time.time())
+        parent.guild.threads[thread.id] = self.channels[thread.id] = thread
+        if message is not None:
+            message.thread = thread
+            message.flags |= 1 << 5
+        self.emit("THREAD_CREATE", parent.guild, encode(thread.wire() | {"newly_created": True}))
+        return thread
+
+    def file(self, channel: Channel, filename: str, data: bytes, content_type: str = "") -> Attachment:
+        """Keep a file; the server serves it."""
+        number = self.ids.next()
+        url = f"{self.files_at}/attachments/{channel.id}/{number}/{filename}"
+        attachment = Attachment(number, filename, data, content_type or "application/octet-stream", url)
+        self.files[number] = attachment
+        return attachment
+
+    # Finding
+
+    def find_channel(self, number: int) -> Channel:
+        """The channel with this id, or 10003."""
+        channel = self.channels.get(number)
+        if channel is None:
+            raise ApiError(10003)
+        return channel
+
+    def find_message(self, channel: Channel, number: int) -> Message:
+        """The message with this id in `channel`, or 10008."""
+        message = channel.messages.get(number)
+        if message is None:
+            raise ApiError(10008)
+        return message
+
+    def find_guild(self, number: int) -> Guild:
+        """The guild with this id if the bot is in it, or 10004."""
+        guild = self.guilds.get(number)
+        if guild is None or self.bot.id not in guild.members:
+            raise ApiError(10004)
+        return guild
+
+    def allow(self, channel: Channel, *permissions: Permission) -> None:
+        """Nothing if the bot may do this here; 50001 if it cannot see the channel, 50013 if it lacks a permission."""
+        has = channel.permissions(self.bot.id)
+        if channel.guild is not None and not has & Permission.VIEW_CHANNEL:
+            raise ApiError(50001)
+        for permission in permissions:
+            if not has & permission:
+                raise ApiError(50013)
+
+    # Wire
+
+    def guild_event(self, guild: Guild, *, unavailable: bool | None) -> bytes:
+        """`d` of GUILD_CREATE.  unavailable: False for one that READY announced, None for one newly joined."""
+        me = guild.members[self.bot.id]
+        content = guild.wire() | {
+            "joined_at": me.joined,
+            "large": len(guild.members) > 250,
+            "member_count": len(guild.members),
+            "voice_states": [],
+            "members": [me.wire()],
+            "channels": [channel.wire() for channel in guild.channels.values()],
+            "threads": [thread.wire() for thread in guild.threads.values()],
+            "presences": [],
+            "stage_instances": [],
+            "guild_scheduled_events": [],
+            "soundboard_sounds": [],
+        }
+        if unavailable is not None:
+            content["unavailable"] = unavailable
+        return encode(content)
+
+    def application(self) -> Json:
+        """The application object."""
+        flags = 1 << 12 | 1 << 14 | (1 << 18 if self.content_allowed else 0)
+        return {
+            "id": str(self.bot.id),
+            "name": self.bot.name,
+            "icon": None,
+            "description": "",
+            "bot_public": True,
+            "bot_require_code_grant": False,
+            "bot": self.bot.wire(),
+            "owner": self.owner.wire(),
+            "team": None,
+            "verify_key": hashlib.sha256(b"verify").hexdigest(),
+            "flags": flags,
+            "approximate_guild_count": len(self.guilds),
+            "tags": [],
+            "install_params": {"scopes": ["applications.commands", "bot"], "permissions": str(int(TALKING))},
+        }
+
+
+def new_token() -> str:
+    """A token for an interaction; nobody can guess it."""
+    return secrets.token_urlsafe(128)
