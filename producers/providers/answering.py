@@ -25,8 +25,8 @@ _log = structlog.get_logger(__name__)
 class Providers:
     """Asks the models of a catalogue.  An async context: leaving it closes the connections.
 
-    environment: where keys are; registry: where metrics go; clock: of the breakers, in seconds,
-    monotonic.
+    environment: where keys are; registry: where metrics go; clock: the breakers', in
+    seconds, monotonic.
     """
 
     def __init__(

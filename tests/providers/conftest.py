@@ -39,7 +39,7 @@ async def server() -> AsyncIterator[ModelServer]:
 
 @pytest.fixture
 async def providers_of(server: ModelServer, protocol: Protocol) -> AsyncIterator[Callable[..., Providers]]:
-    """Makes the `Providers` of a test: `limits` of all models, other fields of `Model` by name, the breaker's limits."""
+    """Makes the `Providers` of a test; fields of `Model` by name are those of all arms."""
     made: list[Providers] = []
 
     def make(

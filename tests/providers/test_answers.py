@@ -26,7 +26,7 @@ async def test_an_answer_is_charged_by_the_providers_own_count(server, providers
 
 
 async def test_what_is_sent_is_the_request(server, providers_of, protocol):
-    """Turns in order, pictures by address, the least of the two output limits, the provider's extra fields; no blanks."""
+    """Turns in order without empty ones, pictures by address, the lesser output limit, the provider's extra fields."""
     server.bodies = []
     turns = (
         Message("system", "Be brief."),
@@ -168,7 +168,7 @@ async def test_without_a_report_the_tokens_are_estimated(server, providers_of, p
 
 @pytest.mark.parametrize("pieces", [1, 3])
 async def test_an_answer_nobody_wants_any_more(server, providers_of, protocol, pieces):
-    """Leaving in mid-answer closes the request; what came is charged, never less than was reported, marked estimated."""
+    """Leaving in mid-answer closes the request; what came is charged, not less than was reported, as an estimate."""
     server.faults.set(Fault("hang", after_pieces=4))
     providers = providers_of()
     received = ""
@@ -188,7 +188,7 @@ async def test_an_answer_nobody_wants_any_more(server, providers_of, protocol, p
 
 @pytest.mark.parametrize("after_pieces", [0, 2])
 async def test_a_cancelled_task_leaves_nothing_behind(server, providers_of, after_pieces):
-    """Cancellation from outside while waiting for a model: the attempt is recorded, the request closed, no task left."""
+    """Cancelled from outside while a model is asked: the attempt is recorded, the request closed, no task left."""
     server.faults.set(Fault("hang", after_pieces=after_pieces))
     providers = providers_of()
     stream = providers.stream(["strong", "cheap"], question())

@@ -131,7 +131,7 @@ async def test_leaving_a_race_pays_both(server, providers_of):
 
 
 async def test_a_model_that_hangs_opens_its_breaker(server, providers_of):
-    """Always overtaken means always failed: after so many nobody waits for it any more; others' breakers stay closed."""
+    """Always overtaken means always failed: after so many nobody waits for it any more; the others' stay closed."""
     server.faults.set(Fault("hang", "strong"))
     providers = providers_of(limits=replace(LIMITS, hedge_after_s=0.05), breaker=BreakerLimits(failures=3))
     for _ in range(3):
