@@ -30,7 +30,7 @@ class AnsweredQuestion(Struct, frozen=True):
     choice: Choice
     answer: Answer
     answered: Answered  # what features may know of the answer
-    channel: discord.abc.MessageableChannel
+    channel: "discord.abc.MessageableChannel"  # known to type checkers only
     message: int  # id of the last message of the answer
     language: str  # to speak
 

@@ -61,6 +61,10 @@ class SettingsStore(Protocol):
         """Count what a call cost.  call: its id (of the decision and attempt); the same again counts nothing."""
         ...
 
+    async def sweep(self) -> None:
+        """Delete what is not needed any more."""
+        ...
+
 
 class Enrolling(Protocol):
     """Brings a tenant's domain specifications into force."""
@@ -120,6 +124,10 @@ class People(Protocol):
 
     async def offered(self, tenant: str, user: int) -> None:
         """The user is offered a follow-up."""
+        ...
+
+    async def sweep(self) -> int:
+        """Delete what has been kept long enough; how many people."""
         ...
 
     async def known(self, user: int) -> Sequence[str]:

@@ -3,6 +3,9 @@
 from typing import Final
 
 from .bot import Setup
+from .people.cog import setup as privacy
+from .settings.cog import setup as settings
+from .settings.membership import setup as membership
 
 #: Each is a function of the part's module: `async def setup(bot: CroupierBot) -> None`.
-SETUPS: Final[tuple[Setup, ...]] = ()
+SETUPS: Final[tuple[Setup, ...]] = (membership, privacy, settings)

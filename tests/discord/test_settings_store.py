@@ -5,26 +5,10 @@ import pytest
 from producers.discord.ports import GuildSettings
 from producers.discord.settings import LocalSettings
 
+from .housed import Enrolled
+
 HERE = "guild-41771983423143937"
 END_OF_JANUARY = 1_801_439_999.0  # 2027-01-31 23:59:59 UTC
-
-
-class Enrolled:
-    """Notes what it was asked for, as if Kafka were there or not."""
-
-    def __init__(self, there=True):
-        self.asked = []
-        self.there = there
-
-    async def enrol(self, tenant, settings, within=3.0):
-        self.asked.append((tenant, settings))
-        return self.there
-
-    def wants(self, tenant, settings):
-        self.asked.append((tenant, settings))
-
-    def least_budget(self, settings):
-        return 0.01
 
 
 @pytest.fixture
