@@ -25,7 +25,8 @@ _log = structlog.get_logger(__name__)
 class Providers:
     """Asks the models of a catalogue.  An async context: leaving it closes the connections.
 
-    environment: where keys are; registry: where metrics go; clock: seconds, monotonic, the event loop's unless given.
+    environment: where keys are; registry: where metrics go; clock: the breakers', in
+    seconds, monotonic.
     """
 
     def __init__(
@@ -37,7 +38,6 @@ class Providers:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.catalogue = catalogue
-        self._clock = clock
         self._endpoints: dict[str, Endpoint] = {}
         for name, provider in catalogue.providers.items():
             key = key_of(provider, environment)
@@ -104,7 +104,7 @@ class Providers:
 
     def _asking(self, arm: str, on_attempt: Callable[[Attempt], None]) -> Asking:
         model = self.catalogue.models[arm]
-        return Asking(arm, model, self._endpoints[model.provider], self._breakers[arm], self._clock, on_attempt)
+        return Asking(arm, model, self._endpoints[model.provider], self._breakers[arm], on_attempt)
 
     def _hedge_after(self, arm: str) -> float | None:
         return self.catalogue.models[arm].limits.hedge_after_s

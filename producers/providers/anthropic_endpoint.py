@@ -1,18 +1,25 @@
 """The messages protocol, through Anthropic's own client."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import httpx2
-from anthropic import AnthropicError, APIConnectionError, APIStatusError, APITimeoutError, AsyncAnthropic
+from anthropic import (
+    AnthropicError,
+    APIConnectionError,
+    APIStatusError,
+    AsyncAnthropic,
+    AsyncStream,
+    DefaultAioHttpClient,
+)
 
 from .answer import Message, Request, Usage
 from .catalogue import Model, Provider
 from .endpoint import Ending, Said
 from .estimate import output_limit
-from .failure import Failure, of_status, retry_after
+from .failure import broken_off, of_status, retry_after, unreachable
 
 #: Errors within a stream have the status of the stream, 200; these are theirs (Anthropic's documentation, Errors).
 _STATUS = {
@@ -38,32 +45,34 @@ class AnthropicEndpoint:
             base_url=provider.base_url,
             max_retries=0,  # ours know of Retry-After, breakers and the other models
             default_headers=provider.headers,
+            http_client=DefaultAioHttpClient(),
         )
 
     async def ask(self, model: Model, request: Request) -> AsyncIterator[Said]:
-        """As `Endpoint.ask`."""
+        """As `Endpoint.ask`; through the client's `post`, as in `openai_endpoint`."""
         system = "\n\n".join(each.content for each in request.messages if each.role == "system" and each.content)
+        body = {
+            "model": model.model,
+            "messages": [_message(each) for each in request.messages if each.role != "system" and _says(each)],
+            "max_tokens": output_limit(model, request),
+            "stream": True,
+            **({"system": system} if system else {}),
+            **model.extra,
+        }
         async with _failures():
-            stream: Any = await self._client.messages.create(
-                model=model.model,
-                messages=[_message(each) for each in request.messages if each.role != "system" and _says(each)],
-                max_tokens=output_limit(model, request),
+            stream = await self._client.post(
+                "/v1/messages",
+                cast_to=object,
+                body=body,
+                options={"timeout": httpx2.Timeout(None, connect=model.limits.connect_s)},  # who asks times the rest
                 stream=True,
-                extra_body={**({"system": system} if system else {}), **model.extra},
-                timeout=httpx2.Timeout(None, connect=model.limits.connect_s),  # the rest is timed by who asks
+                stream_cls=AsyncStream[object],
             )
-            async with stream:
-                used = _Used()
-                async for event in stream:
-                    if event.type == "content_block_delta":
-                        if event.delta.type == "text_delta" and event.delta.text:
-                            yield event.delta.text
-                    elif event.type == "message_start":
-                        yield used.reported(event.message.usage)
-                    elif event.type == "message_delta":
-                        yield used.reported(event.usage)
-                        if event.delta.stop_reason is not None:
-                            yield Ending(refused=event.delta.stop_reason == "refusal")
+        async with _failures(begun=True), stream:
+            used = _Used()
+            async for event in stream:
+                for said in _said(event, used):
+                    yield said
 
     async def check(self) -> frozenset[str]:
         """As `Endpoint.check`: the list of models."""
@@ -87,13 +96,28 @@ class _Used:
             "cache_creation_input_tokens": 0,
         }
 
-    def reported(self, usage: Any) -> Usage:
+    def reported(self, usage: Mapping[str, Any]) -> Usage:
         for name in self._counts:
-            count = getattr(usage, name, None)
+            count = usage.get(name)
             if count is not None:
                 self._counts[name] = count
         plain, output, read, written = self._counts.values()
         return Usage(plain + read + written, output, read, written_tokens=written)
+
+
+def _said(event: Any, used: _Used) -> Iterable[Said]:
+    kind = event["type"]
+    if kind == "content_block_delta":
+        text = event["delta"].get("text")
+        if text and event["delta"].get("type") == "text_delta":
+            yield text
+    elif kind == "message_start":
+        yield used.reported(event["message"]["usage"])
+    elif kind == "message_delta":
+        yield used.reported(event["usage"])
+        reason = event["delta"].get("stop_reason")
+        if reason is not None:
+            yield Ending(refused=reason == "refusal")
 
 
 def _says(message: Message) -> bool:
@@ -112,12 +136,10 @@ def _message(message: Message) -> Any:
 
 
 @asynccontextmanager
-async def _failures() -> AsyncIterator[None]:
-    """What goes wrong in here is a `Failure`."""
+async def _failures(*, begun: bool = False) -> AsyncIterator[None]:
+    """What goes wrong in here is a `Failure`.  begun: the provider works on it, so it is charged for."""
     try:
         yield
-    except APITimeoutError:
-        raise Failure("timeout", "no connection in time", retry=True) from None
     except APIStatusError as error:
         within = error.status_code < 400  # an `error` event of a stream that had begun
         status = _STATUS.get(str(error.type), 500) if within else error.status_code
@@ -125,7 +147,6 @@ async def _failures() -> AsyncIterator[None]:
         failure.charged = within
         raise failure from None
     except (APIConnectionError, httpx2.HTTPError) as error:
-        cause = type(error.__cause__ or error).__name__
-        raise Failure("failed", f"the connection failed ({cause})", retry=True) from None
-    except (AnthropicError, ValueError) as error:
-        raise Failure("failed", f"the stream broke off ({type(error).__name__})", retry=True, charged=True) from None
+        raise unreachable(error, charged=begun) from None
+    except (AnthropicError, ValueError, AttributeError, TypeError, KeyError) as error:
+        raise broken_off(error) from None

@@ -25,14 +25,12 @@ class Asking:
         model: Model,
         endpoint: Endpoint,
         breaker: Breaker,
-        clock: Callable[[], float],
         on_attempt: Callable[[Attempt], None],
     ) -> None:
         self.arm = arm
         self._model = model
         self._endpoint = endpoint
         self._breaker = breaker
-        self._clock = clock
         self._on_attempt = on_attempt
         self._call: Call | None = None
 
@@ -69,7 +67,7 @@ class Asking:
             failure = Failure("refused", f"not asked: the circuit breaker is {self._breaker.state}", healthy=True)
             self._on_attempt(Attempt(self.arm, "refused", failure.detail, Usage(0, 0), 0.0, 0.0, None))
             raise failure
-        self._call = Call(self.arm, self._model, self._endpoint, permit, request, self._clock)
+        self._call = Call(self.arm, self._model, self._endpoint, permit, request)
         piece = await self.next()
         assert piece is not None  # an empty answer is a failure
         return piece

@@ -1,7 +1,7 @@
 """One model being asked once: timed, and accounted for however it ends."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 from .answer import Attempt, Request, Usage
 from .breaker import Permit
@@ -15,10 +15,7 @@ _NOTHING = Usage(0, 0)
 
 
 class Call:
-    """From the request to the end of the stream; `attempt` says how it ended, once it has.
-
-    clock: seconds, monotonic; the event loop's.
-    """
+    """From the request to the end of the stream; `attempt` says how it ended, once it has."""
 
     def __init__(
         self,
@@ -27,15 +24,14 @@ class Call:
         endpoint: Endpoint,
         permit: Permit,
         request: Request,
-        clock: Callable[[], float],
     ) -> None:
         self.arm = arm
         self.attempt: Attempt | None = None
         self._model = model
         self._request = request
         self._permit = permit
-        self._clock = clock
-        self._started = clock()
+        self._clock = asyncio.get_running_loop().time
+        self._started = self._clock()
         self._stream: AsyncIterator[str | Usage | Ending] = endpoint.ask(model, request)
         self._first_token: float | None = None
         self._characters = 0

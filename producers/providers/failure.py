@@ -61,6 +61,22 @@ def of_status(status: int, code: object, retry_after_s: float | None) -> Failure
     return Failure("failed", detail)
 
 
+def unreachable(error: Exception, *, charged: bool) -> Failure:
+    """No connection, or one that broke.  The clients wrap what happened; what is innermost says it best."""
+    cause: BaseException = error
+    while isinstance(cause.__cause__, Exception):  # not a CancelledError: that is how time runs out in asyncio
+        cause = cause.__cause__
+    name = type(cause).__name__
+    if isinstance(cause, TimeoutError):
+        return Failure("timeout", f"no connection in time ({name})", retry=True, charged=charged)
+    return Failure("failed", f"the connection failed ({name})", retry=True, charged=charged)
+
+
+def broken_off(error: Exception) -> Failure:
+    """An error in the midst of a stream, or something that is not the protocol."""
+    return Failure("failed", f"the stream broke off ({type(error).__name__})", retry=True, charged=True)
+
+
 _LASTING = {
     401: "the key is not accepted",
     402: "the account has no credit",

@@ -1,18 +1,28 @@
 """The chat completions protocol, through OpenAI's own client: OpenAI, OpenRouter, vLLM, Ollama, LiteLLM proxy ..."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import httpx2
-from openai import APIConnectionError, APIError, APIStatusError, APITimeoutError, AsyncOpenAI, OpenAIError
+from openai import (
+    APIConnectionError,
+    APIError,
+    APIStatusError,
+    AsyncOpenAI,
+    AsyncStream,
+    DefaultAioHttpClient,
+    OpenAIError,
+)
 
 from .answer import Message, Request, Usage
 from .catalogue import Model, Provider
 from .endpoint import Ending, Said
 from .estimate import output_limit
-from .failure import Failure, of_status, retry_after
+from .failure import broken_off, of_status, retry_after, unreachable
+
+_NOTHING: Mapping[str, Any] = {}
 
 
 class OpenAIEndpoint:
@@ -25,23 +35,36 @@ class OpenAIEndpoint:
             base_url=provider.base_url,
             max_retries=0,  # ours know of Retry-After, breakers and the other models
             default_headers=provider.headers,
+            http_client=DefaultAioHttpClient(),
         )
 
     async def ask(self, model: Model, request: Request) -> AsyncIterator[Said]:
-        """As `Endpoint.ask`."""
+        """As `Endpoint.ask`.
+
+        Through the client's `post` and as plain dictionaries: its typed way to the same request costs more than all the
+        rest of it together.
+        """
+        body = {
+            "model": model.model,
+            "messages": [_message(each) for each in request.messages if each.content or each.images],
+            "stream": True,
+            "stream_options": {"include_usage": True},
+            self._provider.output_limit: output_limit(model, request),
+            **model.extra,
+        }
         async with _failures():
-            stream: Any = await self._client.chat.completions.create(
-                model=model.model,
-                messages=[_message(each) for each in request.messages if each.content or each.images],
+            stream = await self._client.post(
+                "/chat/completions",
+                cast_to=object,
+                body=body,
+                options={"timeout": httpx2.Timeout(None, connect=model.limits.connect_s)},  # who asks times the rest
                 stream=True,
-                stream_options={"include_usage": True},
-                extra_body={self._provider.output_limit: output_limit(model, request), **model.extra},
-                timeout=httpx2.Timeout(None, connect=model.limits.connect_s),  # the rest is timed by who asks
+                stream_cls=AsyncStream[object],
             )
-            async with stream:
-                async for chunk in stream:
-                    for said in _said(chunk):
-                        yield said
+        async with _failures(begun=True), stream:
+            async for chunk in stream:
+                for said in _said(chunk):
+                    yield said
 
     async def check(self) -> frozenset[str]:
         """As `Endpoint.check`: the list of models, or whatever path the catalogue says."""
@@ -65,38 +88,34 @@ def _message(message: Message) -> Any:
 
 
 def _said(chunk: Any) -> Iterable[Said]:
-    for choice in chunk.choices or ():
-        if choice.delta is not None and choice.delta.content:
-            yield choice.delta.content
-        if choice.finish_reason is not None:
-            yield Ending(refused=choice.finish_reason == "content_filter")
-    if chunk.usage is not None:
-        yield _usage(chunk.usage)
-
-
-def _usage(usage: Any) -> Usage:
-    details = usage.prompt_tokens_details
-    return Usage(
-        usage.prompt_tokens or 0,
-        usage.completion_tokens or 0,
-        (details and details.cached_tokens) or 0,
-        written_tokens=(details and details.cache_write_tokens) or 0,
-    )
+    for choice in chunk.get("choices") or ():
+        text = (choice.get("delta") or _NOTHING).get("content")
+        if text:
+            yield text
+        finish = choice.get("finish_reason")
+        if finish is not None:
+            yield Ending(refused=finish == "content_filter")
+    usage = chunk.get("usage")
+    if usage:
+        details = usage.get("prompt_tokens_details") or _NOTHING
+        yield Usage(
+            usage.get("prompt_tokens") or 0,
+            usage.get("completion_tokens") or 0,
+            details.get("cached_tokens") or 0,
+            written_tokens=details.get("cache_write_tokens") or 0,
+        )
 
 
 @asynccontextmanager
-async def _failures() -> AsyncIterator[None]:
-    """What goes wrong in here is a `Failure`."""
+async def _failures(*, begun: bool = False) -> AsyncIterator[None]:
+    """What goes wrong in here is a `Failure`.  begun: the provider works on it, so it is charged for."""
     try:
         yield
-    except APITimeoutError:
-        raise Failure("timeout", "no connection in time", retry=True) from None
     except APIStatusError as error:
         after = retry_after(error.response.headers, datetime.now(UTC))
         raise of_status(error.status_code, error.code or error.type, after) from None
     except (APIConnectionError, httpx2.HTTPError) as error:
-        cause = type(error.__cause__ or error).__name__
-        raise Failure("failed", f"the connection failed ({cause})", retry=True) from None
-    except (APIError, OpenAIError, ValueError) as error:
+        raise unreachable(error, charged=begun) from None
+    except (APIError, OpenAIError, ValueError, AttributeError, TypeError) as error:
         # An error within a stream that had begun, or something that is not the protocol.
-        raise Failure("failed", f"the stream broke off ({type(error).__name__})", retry=True, charged=True) from None
+        raise broken_off(error) from None

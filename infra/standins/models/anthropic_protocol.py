@@ -34,6 +34,7 @@ class _Request(Struct):
     max_tokens: Annotated[int, Meta(gt=0)]
     system: Content = None
     stream: bool = False
+    cache_control: dict[str, Any] | None = None
 
 
 class AnthropicProtocol:
@@ -49,7 +50,8 @@ class AnthropicProtocol:
         turns = [Turn(each.role, text_of(each.content)) for each in request.messages]
         if request.system:
             turns.insert(0, Turn("system", text_of(request.system)))
-        return Asked(request.model, tuple(turns), request.max_tokens, request.stream, usage=True)
+        caching = request.cache_control is not None
+        return Asked(request.model, tuple(turns), request.max_tokens, request.stream, usage=True, caching=caching)
 
     def frames(self, asked: Asked, reply: Reply, number: int, *, usage: bool, refused: bool) -> Frames:
         """As `Speaks.frames`."""
@@ -94,6 +96,10 @@ class AnthropicProtocol:
         """As `Speaks.error`."""
         kind = _TYPES.get(status, "api_error")
         return _encode({"type": "error", "error": {"type": kind, "message": message}, "request_id": "req_local"})
+
+    def error_event(self, status: int, message: str) -> bytes:
+        """As `Speaks.error_event`."""
+        return event(self.error(status, message), b"error")
 
     def models(self, names: Sequence[str]) -> bytes:
         """As `Speaks.models`."""

@@ -5,7 +5,9 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-Kind = Literal["slow", "pause", "fail", "rate-limit", "hang", "cut", "end-early", "no-usage", "refuse", "empty"]
+Kind = Literal[
+    "slow", "pause", "fail", "rate-limit", "hang", "cut", "end-early", "error", "no-usage", "refuse", "empty"
+]
 
 
 class Fault(Struct, frozen=True, forbid_unknown_fields=True):
@@ -13,8 +15,8 @@ class Fault(Struct, frozen=True, forbid_unknown_fields=True):
 
     kind: slow (`seconds` before the first token), pause (`seconds` between pieces), fail (HTTP `status`), rate-limit
     (429; `retry_after` seconds, if any), hang (from piece `after_pieces` on nothing is sent, and the connection stays),
-    cut (the connection breaks there), end-early (the stream ends there as if all were well), no-usage (none is
-    reported), refuse (the model's filter), empty (an answer without text).
+    cut (the connection breaks there), end-early (the stream ends there as if all were well), error (it ends there with
+    an error of `status`), no-usage (none is reported), refuse (the model's filter), empty (an answer without text).
     model: None is all.  first, requests: it begins with the model's request of this number, counted from when the fault
     was set, and lasts for so many (None: until it is cleared).  every: of those, each so-and-so-manyth.
     """

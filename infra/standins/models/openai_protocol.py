@@ -55,6 +55,7 @@ class OpenAIProtocol:
             request.max_completion_tokens or request.max_tokens,
             request.stream,
             request.stream_options is not None and request.stream_options.include_usage,
+            caching=True,
         )
 
     def frames(self, asked: Asked, reply: Reply, number: int, *, usage: bool, refused: bool) -> Frames:
@@ -102,6 +103,10 @@ class OpenAIProtocol:
         kind = _TYPES.get(status, "server_error")
         return _encode({"error": {"message": message, "type": kind, "param": None, "code": code}})
 
+    def error_event(self, status: int, message: str) -> bytes:
+        """As `Speaks.error_event`."""
+        return event(self.error(status, message))
+
     def models(self, names: Sequence[str]) -> bytes:
         """As `Speaks.models`."""
         rows = [{"id": name, "object": "model", "created": _CREATED, "owned_by": "recorded"} for name in names]
@@ -118,6 +123,10 @@ def _usage(reply: Reply) -> dict[str, Any]:
         "prompt_tokens": usage.input_tokens,
         "completion_tokens": usage.output_tokens,
         "total_tokens": usage.input_tokens + usage.output_tokens,
-        "prompt_tokens_details": {"cached_tokens": usage.cached_tokens, "audio_tokens": 0},
+        "prompt_tokens_details": {
+            "cached_tokens": usage.cached_tokens,
+            "cache_write_tokens": usage.written_tokens,
+            "audio_tokens": 0,
+        },
         "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 0},
     }

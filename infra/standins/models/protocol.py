@@ -19,6 +19,7 @@ class Asked(Struct, frozen=True):
     most_output_tokens: int | None
     stream: bool
     usage: bool  # wanted in the stream
+    caching: bool  # the provider keeps what it has read for requests that begin the same
 
 
 class Frames(Struct, frozen=True):
@@ -55,6 +56,10 @@ class Speaks(Protocol):
 
     def error(self, status: int, message: str, code: str | None = None) -> bytes:
         """The body of an error, as JSON."""
+        ...
+
+    def error_event(self, status: int, message: str) -> bytes:
+        """An error in the midst of a stream."""
         ...
 
     def models(self, names: Sequence[str]) -> bytes:

@@ -12,9 +12,10 @@ from aiohttp import web
 from producers.providers import Catalogue, Model, Provider
 
 from .anthropic_protocol import AnthropicProtocol
+from .caching import Cache
 from .faults import Fault, Faults, Kind
 from .openai_protocol import OpenAIProtocol
-from .protocol import Asked, Frames, Speaks
+from .protocol import Frames, Speaks
 from .recorded import recorded_models, recordings
 from .reply import Reply, reply, request_tokens
 
@@ -42,6 +43,7 @@ class ModelServer:
         port: int = 0,
     ) -> None:
         self.faults = Faults()
+        self.open = 0  # streams that are being sent
         self.bodies: list[Any] | None = None  # a list: requests are kept in it, as they came
         self._models = dict(models) if models is not None else dict.fromkeys(recordings().arms, 131_072)
         self._keys = keys
@@ -50,6 +52,7 @@ class ModelServer:
         self._host = host
         self._port = port
         self._number = 0
+        self._cache = Cache()
         self._runner: web.AppRunner | None = None
         self._closing = asyncio.Event()
 
@@ -121,18 +124,25 @@ class ModelServer:
             return _error(speaks, 400, text, "context_length_exceeded")
         self._number += 1
         said = reply(recordings(), asked.model, asked.turns, asked.most_output_tokens)
+        if asked.caching:
+            usage = self._cache.charge(asked.model, asked.turns, said.usage)
+            said = msgspec.structs.replace(said, usage=usage)
         if "empty" in faults or "refuse" in faults:
             said = Reply((), said.usage, stopped=False)
         if not asked.stream:
             await self._wait(faults, "slow", self._first_token_s)
             whole = speaks.whole(asked, said, self._number, refused="refuse" in faults)
             return web.Response(body=whole, content_type=_JSON)
-        usage = asked.usage and "no-usage" not in faults
-        frames = speaks.frames(asked, said, self._number, usage=usage, refused="refuse" in faults)
-        return await self._stream(request, asked, frames, faults)
+        with_usage = asked.usage and "no-usage" not in faults
+        frames = speaks.frames(asked, said, self._number, usage=with_usage, refused="refuse" in faults)
+        self.open += 1
+        try:
+            return await self._stream(request, speaks, frames, faults)
+        finally:
+            self.open -= 1
 
     async def _stream(
-        self, request: web.Request, asked: Asked, frames: Frames, faults: Mapping[Kind, Fault]
+        self, request: web.Request, speaks: Speaks, frames: Frames, faults: Mapping[Kind, Fault]
     ) -> web.StreamResponse:
         if not faults and not self._first_token_s and not self._between_s:
             return web.Response(body=frames.whole, headers={"Content-Type": _STREAM})  # one write: many can be served
@@ -140,25 +150,29 @@ class ModelServer:
         await response.prepare(request)
         await response.write(frames.head)
         await self._wait(faults, "slow", self._first_token_s)
-        stop = next((fault for kind, fault in faults.items() if kind in ("hang", "cut", "end-early")), None)
+        stop = next((fault for kind, fault in faults.items() if kind in ("hang", "cut", "end-early", "error")), None)
         for index, piece in enumerate(frames.pieces):
             if stop is not None and index >= stop.after_pieces:
-                return await self._stopped(request, response, stop)
+                return await self._stopped(request, speaks, response, stop)
             await response.write(piece)
             await self._wait(faults, "pause", self._between_s)
         if stop is not None:
-            return await self._stopped(request, response, stop)
+            return await self._stopped(request, speaks, response, stop)
         await response.write(frames.tail)
         await response.write_eof()
         return response
 
-    async def _stopped(self, request: web.Request, response: web.StreamResponse, stop: Fault) -> web.StreamResponse:
+    async def _stopped(
+        self, request: web.Request, speaks: Speaks, response: web.StreamResponse, stop: Fault
+    ) -> web.StreamResponse:
         if stop.kind == "hang":
             await self._closing.wait()
         elif stop.kind == "cut" and request.transport is not None:
             await asyncio.sleep(0)  # what was written goes out first
             request.transport.close()
         else:
+            if stop.kind == "error":
+                await response.write(speaks.error_event(stop.status, "Overloaded"))
             await response.write_eof()
         return response
 
