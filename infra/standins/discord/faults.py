@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 class Fault:
     """What happens to the next `times` requests whose "METHOD /path" begins with `where` (no /api/v10), until `ends`.
 
-    status: of an error; 429 for a limit of `scope` that asks to wait `retry_after` seconds; 0 for none.
+    status: of an error; 429 for a limit of `scope`; 0 for none.
+    retry_after: seconds that a 429 asks to wait; None: as long as the fault lasts.
     delay: seconds before anything happens.  lag: seconds between the effect and its answer.
     cut: close the connection without an answer, "before" or "after" the effect.
     """
@@ -17,7 +18,7 @@ class Fault:
     times: int | None = None
     ends: float = float("inf")
     status: int = 0
-    retry_after: float = 0.0
+    retry_after: float | None = None
     scope: str = "user"
     delay: float = 0.0
     lag: float = 0.0
@@ -49,14 +50,14 @@ class Faults:
 
     def limit(
         self,
-        retry_after: float,
+        retry_after: float | None = None,
         *,
         scope: str = "user",
         where: str = "",
         times: int | None = None,
         seconds: float | None = None,
     ) -> Fault:
-        """Answer 429.  scope: user, global or shared."""
+        """Answer 429.  scope: user, global or shared.  retry_after: as long as the fault lasts unless given."""
         return self._add(Fault(where, times, status=429, retry_after=retry_after, scope=scope), seconds)
 
     def slow(
@@ -76,6 +77,12 @@ class Faults:
     ) -> Fault:
         """Close the connection without an answer, before the effect or `after` it."""
         return self._add(Fault(where, times, cut="after" if after else "before"), seconds)
+
+    def wait(self, fault: Fault) -> float:
+        """Seconds that a 429 asks to wait."""
+        if fault.retry_after is not None:
+            return fault.retry_after
+        return max(0.0, fault.ends - time.monotonic()) if fault.ends < float("inf") else 1.0
 
     def clear(self) -> None:
         """No more faults."""

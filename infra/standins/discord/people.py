@@ -14,6 +14,7 @@ from .state.asking import ask
 from .state.interactions import Asked, Interaction
 from .state.messages import Message, Type
 from .state.places import Channel, Guild
+from .state.threads import start_thread
 from .state.world import World
 
 BUTTON, STRING_SELECT, USER_SELECT, ROLE_SELECT, MENTIONABLE_SELECT, CHANNEL_SELECT, LINK_STYLE = 2, 3, 5, 6, 7, 8, 5
@@ -91,7 +92,7 @@ class Person:
     def start_thread(self, message: Message, name: str) -> Channel:
         """Start a thread from a message."""
         self._may(message.channel, Permission.CREATE_PUBLIC_THREADS)
-        return self.world.start_thread(message.channel, name, self.user, message=message)
+        return start_thread(self.world, message.channel, name, self.user, message=message)
 
     def react(self, message: Message, emoji: str) -> None:
         """React."""

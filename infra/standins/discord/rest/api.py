@@ -91,7 +91,7 @@ class Api:
                 raise unauthorized()
             headers, refusal = self.limiter.take(route, values.get(route.major or "", ""))
             if fault is not None and fault.status == 429:
-                refusal = self.limiter.refuse(fault.retry_after, fault.scope, headers)
+                refusal = self.limiter.refuse(self.faults.wait(fault), fault.scope, headers)
             if refusal is not None:
                 return route, {}, _refused(refusal), refusal.scope
             if fault is not None and fault.status:

@@ -5,9 +5,8 @@ import time
 from ..errors import ApiError, invalid
 from ..permissions import Permission
 from ..snowflakes import iso
-from ..state import posting
-from ..state.messages import Type
 from ..state.places import Channel, Kind
+from ..state.threads import start_thread
 from ..state.world import encode
 from .call import NOTHING, Answer, Call, Route, answer, snowflake
 
@@ -52,8 +51,8 @@ def thread_from_message(call: Call) -> Answer:
     """Start Thread from Message."""
     channel = _channel(call, Permission.CREATE_PUBLIC_THREADS)
     message = call.world.find_message(channel, call.number("message"))
-    thread = call.world.start_thread(channel, _thread_name(call), call.world.bot, message=message)
-    return answer(thread.wire(), 201)
+    started = start_thread(call.world, channel, _thread_name(call), call.world.bot, message=message)
+    return answer(started.wire(), 201)
 
 
 def thread(call: Call) -> Answer:
@@ -61,9 +60,7 @@ def thread(call: Call) -> Answer:
     kind = call.body.get("type", int(Kind.PRIVATE_THREAD))
     private = kind == Kind.PRIVATE_THREAD
     channel = _channel(call, Permission.CREATE_PRIVATE_THREADS if private else Permission.CREATE_PUBLIC_THREADS)
-    started = call.world.start_thread(channel, _thread_name(call), call.world.bot, private=private)
-    if not private:
-        posting.system(call.world, channel, call.world.bot, Type.THREAD_CREATED, started.name, None)
+    started = start_thread(call.world, channel, _thread_name(call), call.world.bot, private=private)
     return answer(started.wire(), 201)
 
 

@@ -143,7 +143,7 @@ class Channel:
             "last_message_id": None if self.last_message_id is None else str(self.last_message_id),
         }
         if self.guild is None:
-            content["recipients"] = [user.wire() for user in self.recipients]
+            content["recipients"] = [user.wire() for user in self.recipients if not user.bot]
             return content
         content |= {
             "guild_id": str(self.guild.id),

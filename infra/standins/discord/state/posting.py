@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from ..permissions import Permission
 from ..snowflakes import iso
-from .accounts import Json, User
+from .accounts import Json
 from .messages import Flag, Message, Type
 from .places import Channel
 from .world import World, encode
@@ -24,6 +24,9 @@ def post(world: World, message: Message, *, allowed: Json | None = None) -> Mess
     channel = message.channel
     message.versions.append((time.monotonic(), message.content))
     mention(world, message, allowed)
+    if message.author is world.bot:
+        world.written.append(message)
+        world.wrote += 1
     if message.ephemeral:
         channel.changes.tell()
         return message
@@ -139,11 +142,6 @@ def history(
     elif before is not None:
         messages = [m for m in messages if m.id < before]
     return messages[-limit:][::-1]
-
-
-def system(world: World, channel: Channel, author: User, kind: Type, content: str, about: Message | None) -> Message:
-    """A message of the system, such as that a thread was started."""
-    return post(world, Message(world.ids.next(), channel, author, content, kind, reply_to=about))
 
 
 def suppressed(flags: int) -> int:

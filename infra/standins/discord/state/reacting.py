@@ -4,9 +4,9 @@ import time
 
 from ..errors import ApiError
 from .accounts import Json, User
-from .messages import Message, Reaction
+from .messages import Message, Reaction, Type
 from .places import Channel
-from .posting import edit
+from .posting import edit, post
 from .world import World, encode
 
 
@@ -101,13 +101,40 @@ def unvote(world: World, message: Message, user: User, answer: int) -> None:
 
 
 def end_poll(world: World, message: Message) -> None:
-    """A poll ends: its counts are final ("Poll", Poll Results Object)."""
+    """A poll ends: its counts are final, and a message gives the result ("Poll", Poll Results; "Message", Embed)."""
     poll = message.poll
     assert poll is not None
-    if not poll.finalized:
-        poll.finalized = True
-        poll.expires = min(poll.expires, time.time())
-        edit(world, message, {})
+    if poll.finalized:
+        return
+    poll.finalized = True
+    poll.expires = min(poll.expires, time.time())
+    edit(world, message, {})
+    counts = {answer: len(users) for answer, users in poll.votes.items()}
+    best = max(counts.values(), default=0)
+    winners = [answer for answer, count in counts.items() if count == best > 0]
+    values = {
+        "poll_question_text": poll.question["text"],
+        "victor_answer_votes": str(best),
+        "total_votes": str(sum(counts.values())),
+    }
+    if len(winners) == 1:
+        values |= {
+            "victor_answer_id": str(winners[0]),
+            "victor_answer_text": poll.answers[winners[0]].get("text", ""),
+        }
+    fields = [{"name": name, "value": value, "inline": False} for name, value in values.items()]
+    embeds = [{"type": "poll_result", "fields": fields}]
+    post(
+        world,
+        Message(
+            world.ids.next(),
+            message.channel,
+            message.author,
+            type=Type.POLL_RESULT,
+            embeds=embeds,
+            reply_to=message,
+        ),
+    )
 
 
 def typing(world: World, channel: Channel, user: User) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ from ..snowflakes import Snowflakes, iso
 from .accounts import Json, Member, Role, User
 from .interactions import Interaction
 from .messages import Attachment, Message
-from .places import Channel, Guild, Kind, Thread
+from .places import Channel, Guild, Kind
 
 encode = msgspec.json.encode
 
@@ -35,7 +36,11 @@ class Event(NamedTuple):
 
 
 class World:
-    """Accounts, guilds, channels, files, commands and interactions."""
+    """Accounts, guilds, channels, files, commands and interactions.
+
+    events: how many were emitted, by name.  written: the last messages of the bot, oldest first; wrote: how many it
+    wrote in all.  listener: told of every event.
+    """
 
     def __init__(self, rules: Rules, bot: str = "croupier") -> None:
         self.rules = rules
@@ -50,6 +55,8 @@ class World:
         self.commands: dict[int | None, dict[int, Json]] = {None: {}}
         self.changes = Changes()
         self.events: dict[str, int] = {}
+        self.written: deque[Message] = deque(maxlen=rules.keep_requests)
+        self.wrote = 0
         self.listener: Callable[[Event], None] = lambda event: None
         self.files_at = ""
         self.content_allowed = True
@@ -164,29 +171,6 @@ class World:
             channel = Channel(self.ids.next(), Kind.DIRECT, recipients=[self.bot, user])
             self.directs[user.id] = self.channels[channel.id] = channel
         return channel
-
-    def start_thread(
-        self, parent: Channel, name: str, owner: User, *, message: Message | None = None, private: bool = False
-    ) -> Channel:
-        """A thread, from a message (whose id it takes) or without one ("Threads")."""
-        if message is not None and message.thread is not None:
-            raise ApiError(160004)
-        thread = Channel(
-            self.ids.next() if message is None else message.id,
-            Kind.PRIVATE_THREAD if private else Kind.PUBLIC_THREAD,
-            name,
-            parent.guild,
-            parent,
-            thread=Thread(owner.id),
-        )
-        assert thread.thread is not None and parent.guild is not None
-        thread.thread.members[owner.id] = iso(time.time())
-        parent.guild.threads[thread.id] = self.channels[thread.id] = thread
-        if message is not None:
-            message.thread = thread
-            message.flags |= 1 << 5
-        self.emit("THREAD_CREATE", parent.guild, encode(thread.wire() | {"newly_created": True}))
-        return thread
 
     def file(self, channel: Channel, filename: str, data: bytes, content_type: str = "") -> Attachment:
         """Keep a file; the server serves it."""
