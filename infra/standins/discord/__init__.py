@@ -7,12 +7,13 @@
         ada.post(guild.find("general"), f"{discord.bot.mention} hello")
         answer = await guild.find("general").until(lambda said: [m for m in said if m.author is discord.bot])
 
-The way in: `server.Discord` puts it together, `people.Person` is what people do, `rules.Rules` what clients are held
-to, `faults.Faults` and `gateway.Gateway` what can break, `record.Record` what the bot asked for.  What is covered and
-what not: docs/standins.md.
+The way in: `server.Discord` puts it together, `people.person.Person` is what people do, `rules.Rules` what clients are
+held to, `faults.Faults` and `gateway.gateway.Gateway` what can break, `record.Record` what the bot asked for.  What is
+covered and what not: docs/standins.md.
 """
 
-from .people import Person, buttons
+from .people.components import buttons
+from .people.person import Person
 from .permissions import TALKING, Permission
 from .rules import BUCKETS, Bucket, Rules
 from .server import Discord

@@ -11,7 +11,7 @@ from aiohttp import web
 from .faults import Faults
 from .gateway.gateway import Gateway
 from .limits import Limiter
-from .people import Person
+from .people.person import Person
 from .record import Record
 from .rest.api import PREFIX, Api
 from .rules import Rules

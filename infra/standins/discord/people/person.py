@@ -4,22 +4,20 @@ What a person does takes effect at once; what the bot does in return is waited f
 `Interaction.until` and `Interaction.answered`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .permissions import Permission
-from .state import posting, reacting
-from .state.accounts import Json, Member, Role, User
-from .state.asking import ask
-from .state.interactions import Asked, Interaction
-from .state.messages import Message, Type
-from .state.places import Channel, Guild
-from .state.threads import start_thread
-from .state.world import World
-
-BUTTON, STRING_SELECT, USER_SELECT, ROLE_SELECT, MENTIONABLE_SELECT, CHANNEL_SELECT, LINK_STYLE = 2, 3, 5, 6, 7, 8, 5
-SUBCOMMAND, GROUP, STRING, INTEGER, BOOLEAN, USER, CHANNEL, ROLE, MENTIONABLE, NUMBER, ATTACHMENT = range(1, 12)
-TEXT_INPUT, LABEL = 4, 18
+from ..permissions import Permission
+from ..state import posting, reacting
+from ..state.accounts import Json, Member, Role, User
+from ..state.asking import ask
+from ..state.interactions import Asked, Interaction
+from ..state.messages import Message, Type
+from ..state.places import Channel, Guild
+from ..state.threads import start_thread
+from ..state.world import World
+from .components import BUTTON, LINK_STYLE, SELECTS, STRING_SELECT, choose, filled, find
+from .options import ATTACHMENT, CHANNEL, GROUP, MENTIONABLE, ROLE, SUBCOMMAND, USER, check, paths
 
 
 class Person:
@@ -125,7 +123,7 @@ class Person:
     def commands(self, channel: Channel) -> list[str]:
         """The slash commands that this person is offered here, subcommands with their path."""
         offered = [command for command in self._commands(channel) if self._offered(command, channel)]
-        return [path for command in offered for path in _paths(command)]
+        return [path for command in offered for path in paths(command)]
 
     def use(self, channel: Channel, command: str, **options: Any) -> Interaction:
         """Use a slash command.  command: its name, for a subcommand its path: "settings models".
@@ -173,7 +171,7 @@ class Person:
     def click(self, message: Message, button: str) -> Interaction:
         """Click a button.  button: its label, emoji or custom id."""
         self._sees(message)
-        component = _find(message, button, (BUTTON,))
+        component = find(message, button, (BUTTON,))
         if component.get("style") == LINK_STYLE:
             raise LookupError(f"{button!r} is a link to {component['url']}")
         data = {"custom_id": component["custom_id"], "component_type": BUTTON, "id": component.get("id", 0)}
@@ -185,7 +183,7 @@ class Person:
         menu: the custom id or the placeholder; may be left out when there is only one.
         """
         self._sees(message)
-        component = _find(message, menu, (STRING_SELECT, USER_SELECT, ROLE_SELECT, MENTIONABLE_SELECT, CHANNEL_SELECT))
+        component = find(message, menu, SELECTS)
         least, most = component.get("min_values", 1), component.get("max_values", 1)
         if not least <= len(values) <= most:
             raise ValueError(f"the menu takes {least} to {most} values, not {len(values)}")
@@ -195,7 +193,7 @@ class Person:
             "id": component.get("id", 0),
         }
         if component["type"] == STRING_SELECT:
-            data["values"] = [_option(component, value) for value in values]
+            data["values"] = [choose(component, value) for value in values]
         else:
             data["values"] = [str(value.id) for value in values]
             data["resolved"] = self._resolve(values, message.channel)
@@ -206,7 +204,7 @@ class Person:
         if opened.modal is None:
             raise LookupError("the interaction opened no modal")
         left = dict(values)
-        components = [_filled(component, left) for component in opened.modal["components"]]
+        components = [filled(component, left) for component in opened.modal["components"]]
         if left:
             raise LookupError(f"the modal has no input {sorted(left)}")
         data = {"custom_id": opened.modal["custom_id"], "components": components}
@@ -261,11 +259,11 @@ class Person:
         for name in path:
             step = next((o for o in declared if o["name"] == name and o["type"] in (SUBCOMMAND, GROUP)), None)
             if step is None:
-                raise LookupError(f"/{command['name']} has {', '.join(_paths(command))}, not {' '.join(path)}")
+                raise LookupError(f"/{command['name']} has {', '.join(paths(command))}, not {' '.join(path)}")
             declared = step.get("options") or []
             kinds.append(step["type"])
         if any(option["type"] in (SUBCOMMAND, GROUP) for option in declared):
-            raise LookupError(f"/{command['name']} needs one of {', '.join(_paths(command))}")
+            raise LookupError(f"/{command['name']} needs one of {', '.join(paths(command))}")
         known = {option["name"]: option for option in declared}
         if unknown := set(given) - set(known):
             raise LookupError(f"no option {sorted(unknown)}; there are {sorted(known)}")
@@ -293,7 +291,7 @@ class Person:
             resolved.setdefault("attachments", {})[str(attachment.id)] = attachment.wire()
             return str(attachment.id)
         if not partial:
-            _check(option, value)
+            check(option, value)
         return value
 
     def _resolve(self, values: Sequence[Any], channel: Channel) -> Json:
@@ -318,99 +316,3 @@ class Person:
             member = channel.guild.members[user.id]
             found["members"] = {str(user.id): member.wire(user=False, permissions=channel.permissions(user.id))}
         return found
-
-
-def _paths(command: Json) -> list[str]:
-    """The names that a person can type: the command's, or those of its subcommands."""
-    if command["type"] != 1:
-        return [command["name"]]
-    paths = []
-    for option in command["options"]:
-        if option["type"] == SUBCOMMAND:
-            paths.append(f"{command['name']} {option['name']}")
-        elif option["type"] == GROUP:
-            paths += [f"{command['name']} {option['name']} {inner['name']}" for inner in option.get("options") or []]
-    return paths or [command["name"]]
-
-
-def _check(option: Json, value: Any) -> None:
-    """What the app checks of a value before it sends it ("Application Commands", Application Command Option)."""
-    name, kind = option["name"], option["type"]
-    types = {STRING: (str,), INTEGER: (int,), BOOLEAN: (bool,), NUMBER: (int, float)}[kind]
-    if not isinstance(value, types) or (kind in (INTEGER, NUMBER) and isinstance(value, bool)):
-        raise ValueError(f"{name} takes {types[0].__name__}, not {value!r}")
-    choices = [choice["value"] for choice in option.get("choices") or []]
-    if choices and value not in choices:
-        raise ValueError(f"{name} is one of {choices}, not {value!r}")
-    size = len(value) if isinstance(value, str) else value
-    least = option.get("min_length" if kind == STRING else "min_value")
-    most = option.get("max_length" if kind == STRING else "max_value")
-    if (least is not None and size < least) or (most is not None and size > most):
-        raise ValueError(f"{name} goes from {least} to {most}, not {size}")
-
-
-def _walk(components: Sequence[Json]) -> Iterator[Json]:
-    for component in components:
-        yield component
-        yield from _walk(component.get("components") or ())
-        for name in ("accessory", "component"):
-            if component.get(name):
-                yield from _walk([component[name]])
-
-
-def buttons(message: Message) -> list[str]:
-    """Labels (or emoji) of the buttons of a message that can be clicked."""
-    found = [c for c in _walk(message.components) if c["type"] == BUTTON and not c.get("disabled")]
-    return [c.get("label") or (c.get("emoji") or {}).get("name", "") for c in found]
-
-
-def _find(message: Message, name: str, kinds: tuple[int, ...]) -> Json:
-    found = [component for component in _walk(message.components) if component.get("type") in kinds]
-    for component in found:
-        names = (
-            component.get("custom_id"),
-            component.get("label"),
-            component.get("placeholder"),
-            (component.get("emoji") or {}).get("name"),
-        )
-        if name in names or (name == "" and len(found) == 1):
-            if component.get("disabled"):
-                raise LookupError(f"{name!r} is disabled")
-            return component
-    there = [c.get("label") or c.get("placeholder") or (c.get("emoji") or {}).get("name") for c in found]
-    raise LookupError(f"no {name!r} under the message; there is {there or 'nothing'}")
-
-
-def _option(component: Json, value: str) -> str:
-    for option in component["options"]:
-        if value in (option["value"], option["label"]):
-            return str(option["value"])
-    raise LookupError(f"no option {value!r}; there are {[option['label'] for option in component['options']]}")
-
-
-def _filled(component: Json, values: dict[str, Any]) -> Json:
-    """A component of a modal as it is submitted; takes its value out of `values`."""
-    if component["type"] == LABEL:
-        inner = component["component"]
-        filled = _input(inner, values, component.get("label", ""))
-        return {"type": LABEL, "id": component.get("id", 0), "component": filled}
-    if "components" in component:
-        inner = [_input(one, values, one.get("label", "")) for one in component["components"]]
-        return {"type": component["type"], "id": component.get("id", 0), "components": inner}
-    return {"type": component["type"], "id": component.get("id", 0)}
-
-
-def _input(component: Json, values: dict[str, Any], label: str) -> Json:
-    name = next((name for name in (component["custom_id"], label) if name in values), None)
-    value = values.pop(name) if name is not None else component.get("value", "")
-    filled = {"type": component["type"], "id": component.get("id", 0), "custom_id": component["custom_id"]}
-    if component["type"] != TEXT_INPUT:
-        return filled | {
-            "values": [_option(component, one) for one in value] if "options" in component else list(value)
-        }
-    if component.get("required", True) and not value:
-        raise ValueError(f"{label or component['custom_id']} must be filled in")
-    least, most = component.get("min_length") or 0, component.get("max_length") or 4000
-    if value and not least <= len(value) <= most:
-        raise ValueError(f"{label or component['custom_id']} takes {least} to {most} characters, not {len(value)}")
-    return filled | {"value": value}
