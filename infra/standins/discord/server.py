@@ -2,7 +2,7 @@
 
 import asyncio
 import base64
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from types import TracebackType
 from typing import Any, Self
 
@@ -26,6 +26,7 @@ class Discord:
     """The local Discord, with one application and its bot.
 
     world: everything there is.  gateway, faults: what to break.  record: what the bot asked for.
+    extra: more paths, and what answers them.
     """
 
     def __init__(self, rules: Rules | None = None, *, bot: str = "croupier") -> None:
@@ -39,6 +40,7 @@ class Discord:
         self.record = Record(self.rules.keep_requests, self.world.changes)
         self.world.listener = self.gateway.dispatch
         self._api = Api(self.world, self.gateway, self.limiter, self.faults, self.record)
+        self.extra: dict[str, Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]] = {}
         self._runner: web.ServerRunner | None = None
         self.address = ""
 
@@ -84,6 +86,8 @@ class Discord:
             return await self.gateway.connect(request)
         if path.startswith("/attachments/"):
             return self._file(path)
+        if path in self.extra:
+            return await self.extra[path](request)
         return web.Response(status=404)
 
     def _file(self, path: str) -> web.Response:

@@ -295,6 +295,10 @@ class Gateway:
             connection.muted = True
         return len(found)
 
+    def refuse(self, times: int = 1) -> None:
+        """Answer the next identifies with Invalid Session."""
+        self.refusals += times
+
     def forget(self) -> None:
         """Forget all sessions, as after an outage: every resume becomes an invalid session."""
         for session in self.sessions.values():
