@@ -20,6 +20,7 @@ _TYPES = {
     504: "timeout_error",
     529: "overloaded_error",
 }
+_LISTED = {"created_at": "2025-01-01T00:00:00Z", "lifecycle": "active", "deprecated_at": None}
 _encode = msgspec.json.encode
 
 
@@ -41,8 +42,9 @@ class AnthropicProtocol:
     """POST /v1/messages and GET /v1/models."""
 
     def key(self, headers: Mapping[str, str]) -> str | None:
-        """As `Speaks.key`."""
-        return headers.get("x-api-key")
+        """As `Speaks.key`: in the header of its own, or as a bearer token, as its client sends it since version 2."""
+        scheme, _, token = headers.get("Authorization", "").partition(" ")
+        return headers.get("x-api-key") or (token if scheme.lower() == "bearer" else None)
 
     def read(self, body: bytes) -> Asked:
         """As `Speaks.read`."""
@@ -103,9 +105,7 @@ class AnthropicProtocol:
 
     def models(self, names: Sequence[str]) -> bytes:
         """As `Speaks.models`."""
-        rows = [
-            {"type": "model", "id": name, "display_name": name, "created_at": "2025-01-01T00:00:00Z"} for name in names
-        ]
+        rows = [{"type": "model", "id": name, "display_name": name, **_LISTED} for name in names]
         return _encode({"data": rows, "has_more": False, "first_id": names[0], "last_id": names[-1]})
 
 
