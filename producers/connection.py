@@ -14,18 +14,24 @@ from schemas.events import Decision
 from schemas.topics import CONTEXTS, DECISIONS, REWARDS, full_name
 
 _LINGER_MS = 2
+_REQUEST_TIMEOUT_MS = 40_000
+_ABANDON_SECONDS = 5.0
 
 
-async def open_producer(bootstrap_servers: str, security: Mapping[str, Any] | None = None) -> AIOKafkaProducer:
+async def open_producer(
+    bootstrap_servers: str, security: Mapping[str, Any] | None = None, *, request_timeout_ms: int = _REQUEST_TIMEOUT_MS
+) -> AIOKafkaProducer:
     """A started producer that waits for all replicas and retries without doubling.
 
-    security: aiokafka's settings for TLS and SASL (`security_protocol`, `ssl_context`, ...).
+    security: aiokafka's settings for TLS and SASL (`security_protocol`, `ssl_context`, ...).  request_timeout_ms: a
+    connection whose broker answers nothing for so long is given up.
     """
     producer = AIOKafkaProducer(
         bootstrap_servers=bootstrap_servers,
         acks="all",
         enable_idempotence=True,
         linger_ms=_LINGER_MS,
+        request_timeout_ms=request_timeout_ms,
         **(security or {}),
     )
     try:
@@ -33,11 +39,29 @@ async def open_producer(bootstrap_servers: str, security: Mapping[str, Any] | No
     except (KafkaError, OSError) as error:
         await producer.stop()
         raise _unavailable(bootstrap_servers, error) from error
+    except BaseException:
+        await producer.stop()
+        raise
     return producer
 
 
+async def abandon_producer(producer: AIOKafkaProducer) -> None:
+    """Close a producer without waiting for what is not acknowledged: with the broker away that would be for ever."""
+    producer._closed = True
+    sender = producer._sender.sender_task
+    if sender is not None:
+        sender.cancel()
+    await producer.client.close()
+    if sender is not None:
+        await asyncio.wait([sender], timeout=_ABANDON_SECONDS)
+
+
 async def open_decisions(
-    bootstrap_servers: str, prefix: str, security: Mapping[str, Any] | None = None
+    bootstrap_servers: str,
+    prefix: str,
+    security: Mapping[str, Any] | None = None,
+    *,
+    request_timeout_ms: int = _REQUEST_TIMEOUT_MS,
 ) -> AIOKafkaConsumer:
     """A started consumer of every partition of decisions that returns what is appended from now on."""
     await _check_topics(bootstrap_servers, prefix, security)
@@ -47,6 +71,7 @@ async def open_decisions(
         group_id=None,  # every partition is ours, whatever others read
         enable_auto_commit=False,
         auto_offset_reset="latest",
+        request_timeout_ms=request_timeout_ms,
         **(security or {}),
     )
     try:
