@@ -143,7 +143,8 @@ async def _failures(*, begun: bool = False) -> AsyncIterator[None]:
     except APIStatusError as error:
         within = error.status_code < 400  # an `error` event of a stream that had begun
         status = _STATUS.get(str(error.type), 500) if within else error.status_code
-        failure = of_status(status, error.error_code or error.type, retry_after(error.response.headers, datetime.now(UTC)))
+        after = retry_after(error.response.headers, datetime.now(UTC))
+        failure = of_status(status, error.error_code or error.type, after)
         failure.charged = within
         raise failure from None
     except (APIConnectionError, httpx2.HTTPError) as error:

@@ -10,9 +10,12 @@ from .recorded import Recorded
 
 _OPTION: Final = re.compile(r"^\s*\(?([A-J])[.)]\s+\S", re.MULTILINE)
 _SENTENCE: Final = re.compile(r"[^.!?\n]{12,}(?:[.!?]+|(?=\n)|$)")
+_MARK: Final = re.compile(r"</?[a-z]+(?: [^<>]*)?>")
+_SPEAKER: Final = re.compile(r"^(?:Person|Assistant|User): ", re.MULTILINE)
+_DECODER: Final = json.JSONDecoder()
 _WORD: Final = re.compile(r"[^\W\d_]{5,}")
 _NUMBERS: Final = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7}
-_MANY: Final = r"(\d+|one|two|three|four|five|six|seven)(?:\s+\w+){0,3}?\s+"
+_MANY: Final = r"(\d+|one|two|three|four|five|six|seven)(?:\s+[\w-]+){0,3}?\s+"
 _STATED: Final = re.compile(r"In the recording this answer was judged (right|wrong|[01](?:\.\d+)? of 1)\.")
 
 
@@ -46,66 +49,66 @@ def stated_quality(answer: str) -> float | None:
 
 
 def other_answer(instructions: str, text: str) -> str:
-    """What the instructions ask for, made of the text: a summary, key points, questions, a poll; else a plain answer.
+    """What the instructions ask for, made of the text; the same input has the same answer.
 
-    instructions: of the system; they may also stand in the text itself.  The same input has the same answer.
+    instructions: of the system.  An example of JSON in them is filled by the names of its keys; else a summary, key
+    points or questions are given if those words are there; else a plain answer.  text: of marks (`<source>` ...) and of
+    who said it ("Person: ") only what is between is used.
     """
+    material = _SPEAKER.sub("", _MARK.sub("", text)).strip()
+    sentences = [each.strip() for each in _SENTENCE.findall(material)] or [material or "There is nothing to go by."]
+    example = _example(instructions)
+    if example:
+        filled = {key: _filled(key, shape, sentences, material) for key, shape in example.items()}
+        return json.dumps(filled, ensure_ascii=False)
     asked = f"{instructions}\n{text[:400]}".lower()
-    sentences = [each.strip() for each in _SENTENCE.findall(text)] or [text.strip() or "There is nothing to go by."]
     parts: list[str] = []
-    wanted = _wanted(asked)
-    if "summary" in wanted:
+    if re.search(r"summar|zusammenfass", asked):
         parts.append(" ".join(_spread(sentences, 2)))
-    if "points" in wanted:
+    if re.search(r"key points|main points|stichpunkt|kernpunkt|kernaussage", asked):
         parts.append("\n".join(f"- {each}" for each in _spread(sentences, _many(asked, "points?", 3))))
-    if "questions" in wanted:
-        subjects = _subjects(text, _many(asked, "(?:follow-up |fact )?questions?", 3))
-        parts.append("\n".join(f"{n}. What is to be said about {each}?" for n, each in enumerate(subjects, 1)))
-    if "options" in wanted:
-        parts.append("\n".join(f"- {each.capitalize()}" for each in _subjects(text, _many(asked, "options?", 3))))
-    if not parts:
-        subject = _subject(text)
-        parts.append(
-            f"In short: it depends on {subject}. Here is what I can say about it without looking anything up. "
-            f"Start with what is certain, then change one thing at a time; that usually shows what {subject} does."
-        )
-    if "json" in asked:
-        return json.dumps(_as_json(asked, parts, sentences, text), ensure_ascii=False)
-    return "\n\n".join(parts)
+    if re.search(r"suggest\b.*questions|follow-up questions|fragen vor", asked):
+        subjects = _subjects(material, _many(asked, "questions?", 3))
+        parts.append("\n".join(f"{n}. {_question(each)}" for n, each in enumerate(subjects, 1)))
+    if parts:
+        return "\n\n".join(parts)
+    subject = _subject(material)
+    return (
+        f"In short: it depends on {subject}. Here is what I can say about it without looking anything up. "
+        f"Start with what is certain, then change one thing at a time; that usually shows what {subject} does."
+    )
 
 
-def _wanted(asked: str) -> list[str]:
-    """In the order in which they are given out."""
-    return [
-        name
-        for name, pattern in (
-            ("summary", r"summar|zusammenfass"),
-            ("points", r"key points|main points|bullet|stichpunkt|kernpunkt|kernaussage"),
-            ("questions", r"questions\b|fragen\b"),
-            ("options", r"\bpoll\b|umfrage"),
-        )
-        if re.search(pattern, asked)
-    ]
+def _example(instructions: str) -> dict[str, object] | None:
+    """The first object of JSON in a text."""
+    for opening in re.finditer(r'\{\s*"', instructions):
+        try:
+            found, _ = _DECODER.raw_decode(instructions, opening.start())
+        except ValueError:
+            continue
+        return found if isinstance(found, dict) else None
+    return None
 
 
-def _as_json(asked: str, parts: Sequence[str], sentences: Sequence[str], text: str) -> dict[str, object]:
-    """The keys that the instructions name in quotes, filled with what their names say."""
-    keys = dict.fromkeys(re.findall(r'"([a-z_]{2,30})"', asked)) or {"answer": None}
-    filled: dict[str, object] = {}
-    for key in keys:
-        if "question" in key and not key.endswith("s"):
-            filled[key] = f"What do you think about {_subject(text)}?"
-        elif "question" in key:
-            filled[key] = [f"What is to be said about {each}?" for each in _subjects(text, 3)]
-        elif any(name in key for name in ("options", "answers", "choices")):
-            filled[key] = [each.capitalize() for each in _subjects(text, 3)]
-        elif "point" in key:
-            filled[key] = _spread(sentences, 3)
-        elif "title" in key or "topic" in key:
-            filled[key] = _subject(text).capitalize()
-        else:
-            filled[key] = " ".join(_spread(sentences, 2)) if "summar" in key else parts[0]
-    return filled
+def _filled(key: str, shape: object, sentences: Sequence[str], material: str) -> object:
+    """A value of the example's shape that fits the key's name."""
+    name = key.lower()
+    if isinstance(shape, list):
+        count = max(len(shape), 3)
+        if "question" in name:
+            return [_question(each) for each in _subjects(material, count)]
+        if any(part in name for part in ("answer", "option", "choice")):
+            return [each.capitalize()[:50] for each in _subjects(material, count)]
+        return _spread(sentences, count)
+    if "question" in name:
+        return f"What do you think about {_subject(material)}?"
+    if "title" in name or "topic" in name:
+        return _subject(material).capitalize()
+    return " ".join(_spread(sentences, 2))
+
+
+def _question(subject: str) -> str:
+    return f"What else is there to say about {subject[:35]}?"
 
 
 def _many(asked: str, noun: str, default: int) -> int:

@@ -1,6 +1,5 @@
 """The local models: true to the protocols as the real clients read them, and to the recordings."""
 
-import json
 import math
 
 import aiohttp
@@ -14,6 +13,12 @@ from infra.standins.models import Fault, ModelServer, recordings, stated_quality
 from infra.standins.models.recorded import FILES, recorded_models
 from infra.standins.models.reply import Turn, reply
 from infra.standins.models.writing import other_answer
+from producers.discord.analysis import prompts as analysis
+from producers.discord.analysis.material import Source
+from producers.discord.analysis.parsing import analysis_of
+from producers.discord.engagement import prompts as engagement
+from producers.discord.engagement.offers import POLL, QUESTIONS, THREAD_SUMMARY
+from producers.discord.engagement.parsing import poll_of, questions_of
 from producers.providers import Message, Providers, Request, cost_usd
 from producers.replay.bundled import BUNDLES, load, read
 
@@ -89,18 +94,36 @@ POST = (
 
 
 def test_what_is_asked_for_is_in_the_answer():
-    """Summaries, so many key points and questions, polls, JSON with the keys that are named: made from the text."""
+    """Summaries, so many key points and questions: made from the text."""
     summary = other_answer("Write a summary of the post.", POST)
     assert summary.startswith("The council voted") and len(summary) < len(POST)
     points = other_answer("Give a summary and four key points.", POST).split("\n\n")[1]
     assert len(points.splitlines()) == 4 and all(line[2:] in POST for line in points.splitlines())
     questions = other_answer("Suggest 2 follow-up questions.", POST)
     assert [line[:2] for line in questions.splitlines()] == ["1.", "2."]
-    filled = json.loads(
-        other_answer('Answer in JSON: {"summary": text, "key_points": [...], "questions": [...]}', POST)
-    )
-    assert list(filled) == ["summary", "key_points", "questions"]
-    assert filled["summary"].startswith("The council") and len(filled["key_points"]) == len(filled["questions"]) == 3
+
+
+def test_what_the_bot_asks_of_posts_and_conversations_is_answered_as_it_reads_it():
+    """The bot's own prompts, through its own reading of answers: every part that it asked for is there."""
+
+    def said(request):
+        turns = [Turn(each.role, each.content) for each in request.messages]
+        return "".join(reply(recordings(), "gemini-2.5-flash", turns, request.max_output_tokens).pieces)
+
+    full = analysis_of(said(analysis.request(analysis.FULL, [Source("post", POST)], "en")))
+    assert full.summary in " ".join(POST.split()) or full.summary.startswith("The council voted")
+    assert len(full.key_points) == 3 and all(each in POST for each in full.key_points) and len(full.questions) == 3
+    quick = analysis_of(said(analysis.request(analysis.QUICK, [Source("post", POST)], "en")))
+    assert quick.summary and not quick.key_points
+    turns = [Message("user", "Which trees stand salt and wind?")]
+
+    def offered(offer):
+        return said(engagement.request(offer, turns, POST, "en"))
+
+    assert len(questions_of(offered(QUESTIONS))) == 3
+    poll = poll_of(offered(POLL))
+    assert poll is not None and len(poll.answers) >= 2
+    assert analysis_of(offered(THREAD_SUMMARY)).key_points
 
 
 async def test_both_protocols_as_the_real_clients_validate_them():
