@@ -1,5 +1,7 @@
 """What a person reads when a command, button or menu fails, and what the operator's log says of it."""
 
+import traceback
+from pathlib import Path
 from typing import Any
 
 import discord
@@ -29,11 +31,22 @@ def expected(error: BaseException) -> bool:
     return isinstance(error, app_commands.CheckFailure)
 
 
+def told(error: BaseException) -> dict[str, str]:
+    """Kind and place of an error, for the log; not its text, which may hold what somebody wrote."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [each for each in frames if "producers" in each.filename or "infra" in each.filename] or frames[-1:]
+    place = f"{Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else "?"
+    found = {"error": type(error).__name__, "at": place}
+    if isinstance(error, discord.HTTPException):
+        found |= {"status": str(error.status), "code": str(error.code)}
+    return found
+
+
 async def explain(interaction: discord.Interaction[Any], error: BaseException, language: str) -> None:
     """Tell the person, and nobody else; log what was not expected, without ids and texts."""
     error = getattr(error, "original", error)
     if not expected(error):
-        _log.error("interaction failed", kind=interaction.type.name, exc_info=error)
+        _log.error("interaction failed", kind=interaction.type.name, **told(error))
     text = apology(error, language)
     try:
         if interaction.response.is_done():

@@ -2,10 +2,11 @@
 
 from typing import Final
 
+from .asking import setup as asking
 from .bot import Setup
 from .people.cog import setup as privacy
 from .settings.cog import setup as settings
 from .settings.membership import setup as membership
 
 #: Each is a function of the part's module: `async def setup(bot: CroupierBot) -> None`.
-SETUPS: Final[tuple[Setup, ...]] = (membership, privacy, settings)
+SETUPS: Final[tuple[Setup, ...]] = (membership, asking, privacy, settings)
