@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -20,6 +20,9 @@ from .metrics import ProviderMetrics
 from .race import Race
 
 _log = structlog.get_logger(__name__)
+
+#: Why a model can not take a request (docs/providers.md).
+Restriction = Literal["unknown", "disabled", "no-key", "unhealthy", "capability", "context-length"]
 
 
 class Providers:
@@ -43,7 +46,9 @@ class Providers:
             key = key_of(provider, environment)
             if key is not None:
                 self._endpoints[name] = endpoint(provider, key)
-        self._breakers = {arm: Breaker(catalogue.breaker, clock) for arm in catalogue.models}
+            else:
+                _log.warning("provider left out: it has no key", provider=name, variable=provider.key_variable)
+        self._breakers = {arm: Breaker(catalogue.breaker, clock, _teller(arm)) for arm in catalogue.models}
         self._metrics = ProviderMetrics(registry or CollectorRegistry(), self.breakers)
 
     async def __aenter__(self) -> Self:
@@ -85,7 +90,7 @@ class Providers:
             ],
         )
 
-    def _restriction(self, arm: str, request: Request) -> str | None:
+    def _restriction(self, arm: str, request: Request) -> Restriction | None:
         model = self.catalogue.models.get(arm)
         if model is None:
             return "unknown"
@@ -112,3 +117,15 @@ class Providers:
     def _hedged(self, arm: str) -> None:
         self._metrics.hedges.labels(arm).inc()
         _log.info("another model is asked: the first has not begun to answer", arm=arm)
+
+
+def _teller(arm: str) -> Callable[[float], None]:
+    """What a breaker tells operators."""
+
+    def tell(seconds: float) -> None:
+        if seconds:
+            _log.warning("model left alone: it keeps failing or asked for a pause", arm=arm, seconds=round(seconds, 3))
+        else:
+            _log.info("model is well again", arm=arm)
+
+    return tell

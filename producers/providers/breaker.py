@@ -14,12 +14,15 @@ class Breaker:
     Closed: all may ask.  Open after `failures` in a row, or for as long as the provider asks: nobody may.  Then
     half-open: one may, the probe; its success closes, its failure opens for twice as long as before, up to
     `longest_open_s`.  What ends while the breaker is open and began before says nothing new and changes nothing.
-    clock: seconds, monotonic.
+    clock: seconds, monotonic.  changed: is told the seconds for which it opened, or 0 when it closed.
     """
 
-    def __init__(self, limits: BreakerLimits, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, limits: BreakerLimits, clock: Callable[[], float], changed: Callable[[float], None] = lambda _: None
+    ) -> None:
         self._limits = limits
         self._clock = clock
+        self._changed = changed
         self._failures = 0
         self._until: float | None = None  # None: closed
         self._pause_s = limits.open_s
@@ -50,6 +53,8 @@ class Breaker:
     def _succeeded(self, permit: "Permit") -> None:
         if self._until is not None and permit is not self._probe:
             return
+        if self._until is not None:
+            self._changed(0.0)
         self._failures = 0
         self._until = None
         self._probe = None
@@ -72,7 +77,9 @@ class Breaker:
             self._probe = None
 
     def _open(self, *pauses_s: float | None) -> None:
-        self._until = self._clock() + max(pause for pause in pauses_s if pause is not None)
+        pause_s = max(pause for pause in pauses_s if pause is not None)
+        self._until = self._clock() + pause_s
+        self._changed(pause_s)
 
 
 class Permit:

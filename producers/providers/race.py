@@ -5,13 +5,10 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from types import TracebackType
 from typing import Final, Self
 
-import structlog
-
 from .answer import Answer, Attempt, Request, Unanswered
 from .asking import Asking
 from .failure import Failure
 
-_log = structlog.get_logger(__name__)
 _AT_ONCE: Final = 2  # more would be charged for than is likely to help
 
 
