@@ -18,7 +18,7 @@ from discord.ext import commands
 from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
-from infra.standins.discord import Discord, Rules
+from infra.standins.discord import Bucket, Discord, Rules
 
 B = TypeVar("B", bound=discord.Client)
 QUICK = 0.02
@@ -29,6 +29,14 @@ QUICK = 0.02
 async def local() -> AsyncIterator[Discord]:
     """A local Discord with nobody in it, whose shards may identify at any time."""
     async with Discord(Rules(identify_window=0.0)) as server:
+        yield server
+
+
+@pytest.fixture
+async def unlimited() -> AsyncIterator[Discord]:
+    """A local Discord without rate limits to speak of, for tests of something else that ask a lot."""
+    rules = Rules(identify_window=0.0, global_per_second=100_000, buckets={"": Bucket(100_000, 1.0)})
+    async with Discord(rules) as server:
         yield server
 
 

@@ -1,4 +1,4 @@
-"""Who may do what in a channel (Discord docs, "Permissions", Permission Hierarchy and Overwrites)."""
+"""Who may do what in a channel (Discord docs, "Permissions": Permission Overwrites, Implicit Permissions)."""
 
 from collections.abc import Iterable, Mapping
 from enum import IntFlag
@@ -13,6 +13,7 @@ class Permission(IntFlag):
     ADD_REACTIONS = 1 << 6
     VIEW_CHANNEL = 1 << 10
     SEND_MESSAGES = 1 << 11
+    SEND_TTS_MESSAGES = 1 << 12
     MANAGE_MESSAGES = 1 << 13
     EMBED_LINKS = 1 << 14
     ATTACH_FILES = 1 << 15
@@ -47,6 +48,9 @@ TALKING = (
 DIRECT = TALKING | Permission.MENTION_EVERYONE
 """In direct messages there are no roles."""
 
+IMPLIED = Permission.SEND_TTS_MESSAGES | Permission.MENTION_EVERYONE | Permission.EMBED_LINKS | Permission.ATTACH_FILES
+"""What nobody may do who may not write."""
+
 ROLE, MEMBER = 0, 1
 """Kinds of overwrites."""
 
@@ -62,8 +66,18 @@ def in_guild(everyone: int, roles: Iterable[int], *, owner: bool) -> int:
     return EVERYTHING if owner or union & Permission.ADMINISTRATOR else union
 
 
-def in_channel(base: int, guild_id: int, role_ids: Iterable[int], member_id: int, overwrites: Overwrites) -> int:
-    """Permissions `base` after a channel's overwrites: @everyone's, then all roles' together, then the member's."""
+def in_channel(
+    base: int,
+    guild_id: int,
+    role_ids: Iterable[int],
+    member_id: int,
+    overwrites: Overwrites,
+    writing: Permission = Permission.SEND_MESSAGES,
+) -> int:
+    """Permissions `base` after a channel's overwrites: @everyone's, then all roles' together, then the member's.
+
+    writing: the permission to write here, in threads SEND_MESSAGES_IN_THREADS.  0 when the channel can't be seen.
+    """
     if base & Permission.ADMINISTRATOR:
         return EVERYTHING
     allow, deny = overwrites.get((ROLE, guild_id), (0, 0))
@@ -76,4 +90,6 @@ def in_channel(base: int, guild_id: int, role_ids: Iterable[int], member_id: int
     base = base & ~deny | allow
     allow, deny = overwrites.get((MEMBER, member_id), (0, 0))
     base = base & ~deny | allow
+    if not base & writing:
+        base &= ~int(IMPLIED)
     return base if base & Permission.VIEW_CHANNEL else 0

@@ -1,17 +1,63 @@
 """Commands, buttons, selects and modals, through discord.py's own command tree and views."""
 
+from typing import Any
+
+import aiohttp
 import discord
 import pytest
+from discord import app_commands
 
-from infra.standins.discord import Answered, Discord, Rules
+from infra.standins.discord import Answered, Discord, Permission, Rules, buttons
 from tests.standins.clients import Bot, connected
 
 
+class Tell(discord.ui.Modal, title="Tell"):
+    why = discord.ui.TextInput(label="Why", min_length=3)
+    kind = discord.ui.Label(
+        text="Kind",
+        component=discord.ui.Select(
+            custom_id="kind",
+            options=[discord.SelectOption(label="Wrong", value="w"), discord.SelectOption(label="Slow")],
+        ),
+    )
+
+    async def on_submit(self, interaction: discord.Interaction) -> None:
+        kind = self.kind.component.values[0]
+        await interaction.response.send_message(f"because {self.why.value} ({kind})", ephemeral=True)
+
+
+class Answer(discord.ui.View):
+    def __init__(self) -> None:
+        super().__init__(timeout=None)
+        self.add_item(discord.ui.Button(label="Docs", url="https://example.com"))
+
+    @discord.ui.button(label="Good", custom_id="good")
+    async def good(self, interaction: discord.Interaction, button: discord.ui.Button) -> None:
+        button.disabled = True
+        await interaction.response.edit_message(content="thank you", view=self)
+
+    @discord.ui.button(label="Bad", custom_id="bad")
+    async def bad(self, interaction: discord.Interaction, button: discord.ui.Button) -> None:
+        await interaction.response.send_modal(Tell())
+
+    @discord.ui.select(placeholder="Who", cls=discord.ui.UserSelect, max_values=2)
+    async def who(self, interaction: discord.Interaction, select: discord.ui.UserSelect) -> None:
+        await interaction.response.defer()
+        await interaction.edit_original_response(content=" and ".join(user.name for user in select.values))
+
+    @discord.ui.select(placeholder="Which", options=[discord.SelectOption(label="One", value="1")])
+    async def which(self, interaction: discord.Interaction, select: discord.ui.Select) -> None:
+        await interaction.response.send_message(f"chose {select.values[0]}")
+
+
 class Commanded(Bot):
-    """A bot with a slash command that answers with a button, and a button that opens a modal."""
+    """A bot with commands of every kind.  `given`: what they were called with."""
 
     async def setup_hook(self) -> None:
+        self.given: list[Any] = []
+
         @self.tree.command(description="Ask")
+        @app_commands.describe(question="What")
         async def ask(interaction: discord.Interaction, question: str, private: bool = False) -> None:
             await interaction.response.send_message(f"you asked {question}", view=Answer(), ephemeral=private)
 
@@ -21,25 +67,43 @@ class Commanded(Bot):
             await interaction.edit_original_response(content="thought")
             await interaction.followup.send("and more")
 
+        @self.tree.command(description="Late answer")
+        async def follow(interaction: discord.Interaction) -> None:
+            await interaction.response.defer(thinking=True, ephemeral=True)
+            await interaction.followup.send("in place of it")
+
+        settings = app_commands.Group(
+            name="settings", description="Settings", default_permissions=discord.Permissions(manage_guild=True)
+        )
+
+        @settings.command(description="Set")
+        async def change(
+            interaction: discord.Interaction,
+            language: str,
+            share: app_commands.Range[float, 0, 1],
+            tries: app_commands.Range[int, 1, 9],
+            member: discord.Member,
+            place: discord.TextChannel,
+            file: discord.Attachment,
+        ) -> None:
+            self.given.append((language, share, tries, member.id, place.id, await file.read()))
+            await interaction.response.send_message("set")
+
+        @change.autocomplete("language")
+        async def languages(interaction: discord.Interaction, typed: str) -> list[app_commands.Choice[str]]:
+            return [app_commands.Choice(name=one, value=one) for one in ("English", "Deutsch") if typed in one]
+
+        self.tree.add_command(settings)
+
+        @self.tree.context_menu(name="Explain")
+        async def explain(interaction: discord.Interaction, message: discord.Message) -> None:
+            await interaction.response.send_message(f"about {message.content}")
+
+        @self.tree.context_menu(name="Greet")
+        async def greet(interaction: discord.Interaction, user: discord.Member) -> None:
+            await interaction.response.send_message(f"hello {user.name}")
+
         await self.tree.sync()
-
-
-class Tell(discord.ui.Modal, title="Tell"):
-    why = discord.ui.TextInput(label="Why")
-
-    async def on_submit(self, interaction: discord.Interaction) -> None:
-        await interaction.response.send_message(f"because {self.why.value}", ephemeral=True)
-
-
-class Answer(discord.ui.View):
-    @discord.ui.button(label="Good", custom_id="good")
-    async def good(self, interaction: discord.Interaction, button: discord.ui.Button) -> None:
-        button.disabled = True
-        await interaction.response.edit_message(content="thank you", view=self)
-
-    @discord.ui.button(label="Bad", custom_id="bad")
-    async def bad(self, interaction: discord.Interaction, button: discord.ui.Button) -> None:
-        await interaction.response.send_modal(Tell())
 
 
 async def test_command_button_and_modal(local: Discord) -> None:
@@ -52,28 +116,109 @@ async def test_command_button_and_modal(local: Discord) -> None:
         answer = await asked.answered()
         assert answer.content == "you asked why?"
         assert channel.messages[answer.id] is answer
+        assert buttons(answer) == ["Good", "Bad", "Docs"]
         opened = ada.click(answer, "Bad")
         await opened.until(lambda click: click.modal)
-        told = await ada.submit(opened, Why="reasons").answered()
-        assert (told.content, told.ephemeral) == ("because reasons", True)
+        with pytest.raises(ValueError, match="3 to"):
+            ada.submit(opened, Why="no", kind=["Wrong"])
+        told = await ada.submit(opened, Why="reasons", kind=["Wrong"]).answered()
+        assert (told.content, told.ephemeral) == ("because reasons (w)", True)
+        assert told.id not in channel.messages
         clicked = ada.click(answer, "good")
         await clicked.until(lambda click: click.callback)
         assert clicked.callback is Answered.UPDATE
         assert answer.content == "thank you"
         with pytest.raises(LookupError, match="disabled"):
             ada.click(answer, "Good")
+        with pytest.raises(LookupError, match="link"):
+            ada.click(answer, "Docs")
+
+
+async def test_selects(local: Discord) -> None:
+    """Chosen options and people arrive as they were chosen."""
+    guild = local.guild()
+    ada, bob = local.person("Ada", guild), local.person("Bob", guild)
+    async with connected(Commanded(), local):
+        answer = await ada.use(guild.find("general"), "ask", question="?").answered()
+        chosen = await ada.select(answer, ["One"], "Which").answered()
+        assert (chosen.content, chosen.reply_to) == ("chose 1", answer)
+        deferred = bob.select(answer, [ada, bob], "Who")
+        await local.until(lambda _: answer.content == "ada and bob")
+        assert deferred.callback is Answered.DEFERRED_UPDATE
+        with pytest.raises(ValueError, match="1 to 2 values"):
+            bob.select(answer, [], "Who")
 
 
 async def test_deferred_answer(local: Discord) -> None:
-    """ "Is thinking..." becomes the answer; what follows is another message."""
+    """ "Is thinking..." becomes the answer, by an edit or by the first followup; what follows is another message."""
     guild = local.guild()
     ada = local.person("Ada", guild)
     async with connected(Commanded(), local):
         asked = ada.use(guild.find("general"), "think")
         await asked.until(lambda asked: asked.followups)
-    assert asked.callback is Answered.DEFERRED_MESSAGE
-    assert [message.content for message in asked.messages] == ["thought", "and more"]
-    assert not asked.messages[0].loading
+        assert asked.callback is Answered.DEFERRED_MESSAGE
+        assert [message.content for message in asked.messages] == ["thought", "and more"]
+        assert not asked.messages[0].loading
+        followed = ada.use(guild.find("general"), "follow")
+        answer = await followed.answered()
+        assert (answer.content, answer.ephemeral, followed.followups) == ("in place of it", True, [])
+
+
+async def test_options_of_every_type(local: Discord) -> None:
+    """Values reach a subcommand as its types; what Discord's app would not send is refused here."""
+    guild = local.guild()
+    ada = local.person("Ada", guild, permissions=int(Permission.MANAGE_GUILD))
+    channel = guild.find("general")
+    options = {"language": "Deutsch", "share": 0.5, "tries": 3, "member": ada, "place": channel, "file": b"data"}
+    async with connected(Commanded(), local) as bot:
+        await ada.use(channel, "settings change", **options).answered()
+        assert bot.given == [("Deutsch", 0.5, 3, ada.id, channel.id, b"data")]
+        offered = ada.complete(channel, "settings change", "language", "Deu")
+        await offered.until(lambda asked: asked.choices)
+        assert [choice["name"] for choice in offered.choices] == ["Deutsch"]
+        for wrong, error in (
+            ({"tries": 10}, ValueError),
+            ({"tries": "3"}, ValueError),
+            ({"share": -0.1}, ValueError),
+            ({"unknown": 1}, LookupError),
+        ):
+            with pytest.raises(error):
+                ada.use(channel, "settings change", **(options | wrong))
+        with pytest.raises(ValueError, match="needs"):
+            ada.use(channel, "settings change")
+        with pytest.raises(LookupError, match="settings change"):
+            ada.use(channel, "settings")
+        assert len(bot.given) == 1
+
+
+async def test_only_what_is_offered(local: Discord) -> None:
+    """Commands that need a permission are offered to those who have it; others' ephemeral messages to nobody."""
+    guild = local.guild()
+    ada, root = local.person("Ada", guild), local.person("Root", guild, permissions=int(Permission.ADMINISTRATOR))
+    channel = guild.find("general")
+    async with connected(Commanded(), local):
+        assert "settings change" in root.commands(channel)
+        assert "settings change" not in ada.commands(channel)
+        with pytest.raises(LookupError, match="Ada is not offered 'settings'"):
+            ada.use(channel, "settings change")
+        private = await root.use(channel, "ask", question="?", private=True).answered()
+        with pytest.raises(PermissionError, match="only Root sees"):
+            ada.click(private, "Good")
+        local.world.overwrite(channel, ada.user, deny=int(Permission.USE_APPLICATION_COMMANDS))
+        assert ada.commands(channel) == []
+
+
+async def test_context_menus_and_direct_messages(local: Discord) -> None:
+    """Commands on messages and on people; commands in direct messages."""
+    guild = local.guild()
+    ada, bob = local.person("Ada", guild), local.person("Bob", guild)
+    channel = guild.find("general")
+    async with connected(Commanded(), local):
+        asked = await ada.use_on(bob.post(channel, "mystery"), "Explain").answered()
+        greeted = await ada.use_on(bob, "Greet", channel).answered()
+        alone = await ada.use(ada.direct(), "ask", question="alone?").answered()
+    assert [asked.content, greeted.content] == ["about mystery", "hello bob"]
+    assert ada.direct().messages[alone.id] is alone
 
 
 async def test_too_late_and_twice() -> None:
@@ -117,3 +262,39 @@ async def test_too_late_and_twice() -> None:
             await local.until(lambda _: len(errors) == 2)
     assert errors == [10062, 40060]
     assert late.acknowledged is None
+    assert [message.content for message in twice.messages] == ["once"]
+
+
+async def test_followups_need_a_response_and_a_living_token() -> None:
+    """Before the first response there is no webhook (10015); after the token's life it is invalid (50027)."""
+    async with Discord(Rules(answer_within=0.02, token_life=0.02)) as local, aiohttp.ClientSession() as session:
+        guild = local.guild()
+        ada = local.person("Ada", guild)
+        async with connected(Commanded(), local):
+            asked = ada.use(guild.find("general"), "ask", question="?")
+            url = f"{local.api}/webhooks/{local.bot.id}/{asked.token}"
+            async with session.post(url, json={"content": "early"}) as early:
+                codes = [(await early.json())["code"]]
+            with pytest.raises(TimeoutError):
+                await asked.until(lambda _: False, timeout=0.05)
+            async with session.post(url, json={"content": "late"}) as late:
+                codes.append((await late.json())["code"])
+    assert codes == [10015, 50027]
+
+
+async def test_commands_are_what_was_synced_last(unlimited: Discord) -> None:
+    """A sync replaces all commands, those that stay keep their ids, and a guild's own come on top."""
+    local = unlimited
+    guild = local.guild()
+    ada = local.person("Ada", guild)
+    async with connected(Commanded(), local) as bot:
+        before = {command.name: command.id for command in await bot.tree.fetch_commands()}
+        bot.tree.remove_command("think")
+        bot.tree.copy_global_to(guild=discord.Object(guild.id))
+        await bot.tree.sync()
+        after = {command.name: command.id for command in await bot.tree.fetch_commands()}
+        await bot.tree.sync(guild=discord.Object(guild.id))
+        own = [command.name for command in await bot.tree.fetch_commands(guild=discord.Object(guild.id))]
+        assert after == {name: number for name, number in before.items() if name != "think"}
+        assert set(own) == set(after)
+        assert (await ada.use(guild.find("general"), "ask", question="own?").answered()).content == "you asked own?"

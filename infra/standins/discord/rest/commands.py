@@ -100,17 +100,17 @@ def delete(call: Call) -> Answer:
     return NOTHING
 
 
-def _routes(path: str) -> list[Route]:
+def _routes(path: str, major: str | None = None) -> list[Route]:
     return [
-        Route("GET", path, every, "commands"),
-        Route("PUT", path, overwrite, "commands"),
-        Route("POST", path, create, "commands"),
-        Route("GET", path + "/{command}", get, "commands"),
-        Route("DELETE", path + "/{command}", delete, "commands"),
+        Route("GET", path, every, "commands", major),
+        Route("PUT", path, overwrite, "commands", major),
+        Route("POST", path, create, "commands", major),
+        Route("GET", path + "/{command}", get, "commands", major),
+        Route("DELETE", path + "/{command}", delete, "commands", major),
     ]
 
 
 ROUTES = [
     *_routes("/applications/{application}/commands"),
-    *_routes("/applications/{application}/guilds/{guild}/commands"),
+    *_routes("/applications/{application}/guilds/{guild}/commands", "guild"),
 ]

@@ -6,7 +6,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, TypeVar
 
 from ..changes import Changes
-from ..permissions import DIRECT, in_channel, in_guild
+from ..permissions import DIRECT, Permission, in_channel, in_guild
 from ..snowflakes import timestamp
 from .accounts import Json, Member, Role, User
 
@@ -185,9 +185,11 @@ class Channel:
         member = self.guild.members.get(user_id)
         if member is None:
             return 0
-        where = self.parent if self.thread is not None and self.parent is not None else self
-        base = self.guild.permissions(user_id)
-        return in_channel(base, self.guild.id, member.roles, user_id, where.overwrites)
+        base, guild = self.guild.permissions(user_id), self.guild.id
+        if self.thread is not None and self.parent is not None:
+            writing = Permission.SEND_MESSAGES_IN_THREADS
+            return in_channel(base, guild, member.roles, user_id, self.parent.overwrites, writing)
+        return in_channel(base, guild, member.roles, user_id, self.overwrites)
 
     def by(self, user: User) -> "list[Message]":
         """The messages that `user` wrote here, oldest first."""
