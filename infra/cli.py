@@ -6,7 +6,21 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from infra.commands import demo, domains, evaluate, explain, fleet, replay, status, tail, topics, up, verify, worker
+from infra.commands import (
+    demo,
+    domains,
+    evaluate,
+    explain,
+    fleet,
+    replay,
+    roi,
+    status,
+    tail,
+    topics,
+    up,
+    verify,
+    worker,
+)
 from infra.commands.exits import exit_code
 from infra.commands.printing import complain
 from schemas.errors import CroupierError
@@ -72,6 +86,7 @@ app.add_typer(fleet.app, name="fleet")
 app.command()(tail.tail)
 app.command()(explain.explain)
 app.command()(evaluate.evaluate)
+app.command()(roi.roi)
 app.command()(status.status)
 app.command()(verify.verify)
 app.command()(up.up)

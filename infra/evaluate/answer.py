@@ -113,7 +113,7 @@ def answer(
         progress(f"what {each.text} would have done")
         rows.append(_Row(each, *probabilities(each, history, arrays, learned)))
     progress("models of the rewards")
-    logged = _logged(history, arrays)
+    logged = logged_of(history, arrays)
     judged = arrays.rows >= learned
     rng = np.random.default_rng(seed)
     progress("values and intervals")
@@ -132,7 +132,8 @@ def answer(
     )
 
 
-def _logged(history: History, arrays: Arrays) -> Logged:
+def logged_of(history: History, arrays: Arrays) -> Logged:
+    """For the estimators: with a model of other folds, and one that predicted each outcome before it was seen."""
     data = arrays.columns
     _, _, predicted = along(MODEL, history, arrays)
     fold = folds_of(arrays.cluster)

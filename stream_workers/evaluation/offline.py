@@ -143,6 +143,16 @@ def difference(
     return Difference(against, n, estimate, *limits, *resampled)
 
 
+def interval(logged: Logged, target: Array, alpha: float = ALPHA) -> tuple[float, float]:
+    """Of a policy's value: DR's, at every moment at once, for another alpha than `evaluate` has.  target: (n, K)."""
+    n = len(logged.reward)
+    rows = np.arange(n)
+    given = (logged.reward, logged.propensities[rows, logged.chosen], logged.chosen, target, logged.fitted)
+    terms = dr(*given)
+    sides = bounded(target, logged.propensities, logged.predicted, logged.chosen, logged.reward)
+    return _wide(sides, n, float(terms.mean()), clusters.design_effect(terms, logged.cluster), alpha)
+
+
 def best_arm(logged: Logged) -> int:
     """The fixed arm of the highest DR value, over the outcomes in which it was eligible (the first of equals)."""
     K = logged.propensities.shape[1]

@@ -41,8 +41,8 @@ class Deciding:
         packed = np.full(len(eligible), 1 / len(eligible), "<f4").tobytes()
         seen = np.asarray(features, "<f4").tobytes()
         decision = Decision(
-            id, tenant, domain, tuple(eligible), eligible.index(first), packed, packed, seen, "learned", 1, 0, 300_000, (),
-            0, unit, None, None, restrictions,
+            id, tenant, domain, tuple(eligible), eligible.index(first), packed, packed, seen, "learned", 1, 0, 300_000,
+            (), 0, unit, None, None, restrictions,
         )  # fmt: skip
         self.decided[id] = decision
         if not self.there:
