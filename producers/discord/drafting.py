@@ -4,10 +4,11 @@ No policy chooses the model: the first that a guild allows and that can answer d
 tried when nothing was decided.  So an arm such as "quick" means the same from one day to the next, and can be learned.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from producers.providers import Answer, Answering, Attempt, Request, Unanswered
+from producers.providers import Answer, Answering, Attempt, Request, Stream
 
 from .ports import SettingsStore
 
@@ -35,21 +36,15 @@ class Drafting:
 
     async def draft(self, tenant: str, request: Request, call: str) -> Answer:
         """The answer, charged to the tenant.  call: an id, so that nothing is charged twice.  Unanswered: none came."""
-        attempts: tuple[Attempt, ...] = ()
+        stream: Stream | None = None
         try:
             async with self._answering.stream(self._allowed(tenant), request) as stream:
-                try:
-                    async for _ in stream:
-                        pass
-                finally:
-                    attempts = stream.attempts
+                async for _ in stream:
+                    pass
             return stream.answer
-        except Unanswered as error:
-            attempts = error.attempts or attempts
-            raise
-        finally:
-            if cost := cost_of(attempts):
-                await self._settings.spend(tenant, cost, call)
+        finally:  # when the context was left: a call that was cancelled is paid, too
+            if stream is not None and (cost := cost_of(stream.attempts)):
+                await asyncio.shield(self._settings.spend(tenant, cost, call))
 
     def _allowed(self, tenant: str) -> tuple[str, ...]:
         allowed = self._settings.of(tenant).models

@@ -64,6 +64,11 @@ class Providers:
         for each in self._endpoints.values():
             await each.close()
 
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """Those that can be asked at all: enabled, and their provider has its key."""
+        return tuple(arm for arm in self.catalogue.arms if self.catalogue.models[arm].provider in self._endpoints)
+
     def breakers(self) -> dict[str, State]:
         """The state of every arm's circuit breaker."""
         return {arm: breaker.state for arm, breaker in self._breakers.items()}

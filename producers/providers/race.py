@@ -81,6 +81,7 @@ class Race:
         while True:
             piece: str | None = await self._first_to_speak()
             assert self._speaking is not None
+            self._pieces_so_far.clear()
             try:
                 while piece is not None:
                     self._pieces_so_far.append(piece)
@@ -91,7 +92,6 @@ class Race:
                 if not self._waiting:
                     raise self._unanswered() from None
                 self._restarts += 1
-                self._pieces_so_far.clear()
                 continue
             self._answer = Answer(self._speaking.arm, "".join(self._pieces_so_far), self.attempts)
             self._speaking = None

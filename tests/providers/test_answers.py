@@ -211,13 +211,14 @@ async def test_a_cancelled_task_leaves_nothing_behind(server, providers_of, afte
 
 
 async def test_nobody_is_left_to_ask(server, providers_of):
-    """Every attempt is in the error, with what had come before the last was cut."""
-    server.faults.set(Fault("fail", "strong"), Fault("cut", "cheap", after_pieces=2))
-    async with providers_of().stream(["strong", "cheap"], question()) as stream:
+    """Every attempt is in the error, with what had come before the last one that spoke was cut."""
+    server.faults.set(Fault("fail", "strong"), Fault("cut", "cheap", after_pieces=2), Fault("fail", "middle"))
+    async with providers_of().stream(["strong", "cheap", "middle"], question()) as stream:
         with pytest.raises(Unanswered, match=r"strong \(failed: HTTP 500.*cheap \(cut") as caught:
             async for _ in stream:
                 pass
-    assert [(each.arm, each.how) for each in caught.value.attempts] == [("strong", "failed"), ("cheap", "cut")]
+    hows = [(each.arm, each.how) for each in caught.value.attempts]
+    assert hows == [("strong", "failed"), ("cheap", "cut"), ("middle", "failed")]
     assert caught.value.attempts == stream.attempts and 0 < len(caught.value.partial) < 100
     with pytest.raises(RuntimeError, match="has not ended"):
         _ = stream.answer

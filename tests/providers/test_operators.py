@@ -169,6 +169,7 @@ async def test_without_a_key_a_provider_is_left_out(server):
     )
     async with Providers(catalogue, environment={"NO_SUCH_KEY": "  "}) as providers:
         request = Request((Message("user", "Hello?"),))
+        assert providers.arms == ("cheap",)
         assert providers.restrictions(["strong", "cheap", "off"], request) == {"strong": "no-key", "off": "disabled"}
         stream = await ask(providers, "strong", "off", "cheap", request=request)
     assert [(each.arm, each.how) for each in stream.attempts] == [
