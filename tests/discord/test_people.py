@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from producers.discord.people import LocalPeople, pseudonyms
 from producers.discord.people.local import DAY_S, IDLE_DAYS, RETIRED_DAYS
+from producers.discord.people.names import KEPT_S, Names
 from producers.discord.ports import Past
 from schemas.errors import CroupierError
 
@@ -197,22 +198,26 @@ async def test_an_export_has_all_that_is_kept(people):
     assert list(await people.known(BEN)) == []
 
 
-async def test_what_other_parts_keep_of_a_person_goes_with_it(people):
-    class Questions:
-        def __init__(self):
-            self.waiting = {(HERE, ADA): ["Why?"]}
-
-        async def forget(self, tenant, user):
-            return len(self.waiting.pop((tenant, user), []))
-
-        async def export(self, tenant, user):
-            return {"waiting": self.waiting.get((tenant, user), [])}
-
-    people.others.append(Questions())
-    await _use(people, HERE, ADA)
-    assert (await people.export(HERE, ADA))["waiting"] == ["Why?"]
+async def test_what_other_parts_keep_of_a_person_goes_with_it(people, clock, tmp_path):
+    """And follows it to a new pseudonym."""
+    names = Names(tmp_path / "names.sqlite3", clock)
+    people.others.append(names)
+    name = names.name(HERE, "r-1-0", await _use(people, HERE, ADA))
+    names.name(HERE, "r-2-0", people.unit(HERE, BEN))
+    assert (await people.export(HERE, ADA))["decisions_of_the_last_two_days"] == [name]
+    await people.rotate(HERE)
+    assert (await people.export(HERE, ADA))["decisions_of_the_last_two_days"] == [name]
     assert await people.forget(HERE, ADA) == 3
-    assert (await people.export(HERE, ADA))["waiting"] == []
+    assert names.known(HERE, "r-1-0") is None
+    assert not _on_disk(tmp_path, name.encode())
+    assert names.known(HERE, "r-2-0") is not None
+    await people.forget_tenant(HERE)
+    assert names.known(HERE, "r-2-0") is None
+    names.name(THERE, "r-3-0", people.unit(THERE, ADA))
+    clock.now += KEPT_S + 1
+    await people.sweep()
+    assert names.known(THERE, "r-3-0") is None
+    names.close()
 
 
 async def test_only_the_bots_own_user_can_read_the_files(people, tmp_path):

@@ -37,21 +37,33 @@ CREATE INDEX IF NOT EXISTS offers_at ON offers (at);
 
 
 class Keeping(Protocol):
-    """Another part of the bot that keeps something of people for a while, e.g. questions not answered yet."""
+    """Another part of the bot that keeps something of people for a while, under their pseudonym."""
 
-    async def forget(self, tenant: str, user: int) -> int:
+    async def forget(self, tenant: str, unit: str) -> int:
         """Delete it; how many rows."""
         ...
 
-    async def export(self, tenant: str, user: int) -> dict[str, Any]:
+    async def export(self, tenant: str, unit: str) -> dict[str, Any]:
         """What it is, as plain data."""
+        ...
+
+    def moved(self, tenant: str, before: str, after: str) -> None:
+        """A person has a new pseudonym."""
+        ...
+
+    async def forget_tenant(self, tenant: str) -> None:
+        """Delete what is kept of anybody there."""
+        ...
+
+    async def sweep(self) -> None:
+        """Delete what has been kept long enough."""
         ...
 
 
 class LocalPeople:
     """`ports.People` in a file.  Several processes may use one file.
 
-    others: what else is to be deleted and exported with a person.
+    others: who else keeps something of people, which is to be exported and deleted with the rest.
     """
 
     def __init__(self, file: Path, *, others: Iterable[Keeping] = (), now: Callable[[], float] = time.time) -> None:
@@ -120,6 +132,7 @@ class LocalPeople:
     async def offered(self, tenant: str, user: int) -> None:
         """One more, now."""
         _, row = self._find(tenant, user)
+        self._make(tenant, row)
         self._rows.write("INSERT INTO offers VALUES (?, ?, ?)", tenant, row, self._now())
 
     async def known(self, user: int) -> Sequence[str]:
@@ -137,12 +150,15 @@ class LocalPeople:
         Gone from the disk when it returns: what was sent under the old pseudonym belongs to nobody, and the next
         question comes under a new one.
         """
-        _, row = self._find(tenant, user)
+        key, row = self._find(tenant, user)
+        found = self._rows.row("SELECT salt FROM people WHERE tenant = ? AND row = ?", tenant, row)
+        count = 0
+        if found is not None:
+            unit = pseudonyms.unit(key, found[0], user)
+            count = sum([await other.forget(tenant, unit) for other in self.others])
         with self._rows.together():
-            count = self._rows.write("DELETE FROM offers WHERE tenant = ? AND row = ?", tenant, row)
+            count += self._rows.write("DELETE FROM offers WHERE tenant = ? AND row = ?", tenant, row)
             count += self._rows.write("DELETE FROM people WHERE tenant = ? AND row = ?", tenant, row)
-        for other in self.others:
-            count += await other.forget(tenant, user)
         await self._rows.settle()
         return count
 
@@ -163,8 +179,8 @@ class LocalPeople:
         kept["follow_ups_offered_at"] = [
             at for (at,) in self._rows.rows("SELECT at FROM offers WHERE tenant = ? AND row = ?", tenant, row)
         ]
-        for other in self.others:
-            kept |= await other.export(tenant, user)
+        for other in self.others if found else ():
+            kept |= await other.export(tenant, kept["pseudonym"])
         return kept
 
     async def forget_tenant(self, tenant: str) -> int:
@@ -174,6 +190,8 @@ class LocalPeople:
             self._rows.write("DELETE FROM offers WHERE tenant = ?", tenant)
             self._rows.write("DELETE FROM keys WHERE tenant = ?", tenant)
         await self._rows.settle()
+        for other in self.others:
+            await other.forget_tenant(tenant)
         return count
 
     async def rotate(self, tenant: str) -> None:
@@ -201,6 +219,8 @@ class LocalPeople:
                 count += self._rows.write("DELETE FROM people WHERE tenant = ? AND seen_at <= ?", tenant, retired_at)
                 self._rows.write("DELETE FROM keys WHERE tenant = ? AND number = ?", tenant, number)
         await self._rows.settle()
+        for other in self.others:
+            await other.sweep()
         return count
 
     def _of(self, columns: str, tenant: str, user: int) -> tuple[Any, ...] | None:
@@ -233,17 +253,29 @@ class LocalPeople:
         keys = self._keys(tenant)
         row = pseudonyms.row(keys[0], user)
         for key in keys[1:]:
-            old = pseudonyms.row(key, user)
-            if self._rows.write(
-                "UPDATE OR IGNORE people SET row = ?, salt = ?, seen_at = ? WHERE tenant = ? AND row = ?",
+            self._move(tenant, user, (key, keys[0]), row)
+        return keys[0], row
+
+    def _move(self, tenant: str, user: int, keys: tuple[bytes, bytes], row: bytes) -> None:
+        """What there is under the first key goes to this row, under the second, with a new salt."""
+        old = pseudonyms.row(keys[0], user)
+        found = self._rows.row("SELECT salt FROM people WHERE tenant = ? AND row = ?", tenant, old)
+        if found is None:
+            return
+        salt = pseudonyms.new_salt()
+        with self._rows.together():
+            self._rows.write(
+                "UPDATE people SET row = ?, salt = ?, seen_at = ? WHERE tenant = ? AND row = ?",
                 row,
-                pseudonyms.new_salt(),
+                salt,
                 self._now(),
                 tenant,
                 old,
-            ):
-                self._rows.write("UPDATE offers SET row = ? WHERE tenant = ? AND row = ?", row, tenant, old)
-        return keys[0], row
+            )
+            self._rows.write("UPDATE offers SET row = ? WHERE tenant = ? AND row = ?", row, tenant, old)
+        before, after = pseudonyms.unit(keys[0], found[0], user), pseudonyms.unit(keys[1], salt, user)
+        for other in self.others:
+            other.moved(tenant, before, after)
 
     def _keys(self, tenant: str) -> list[bytes]:
         """The tenant's key, and those it had before, the last one first."""
