@@ -12,6 +12,7 @@ from infra.commands import (
     evaluate,
     explain,
     fleet,
+    privacy,
     replay,
     roi,
     status,
@@ -83,6 +84,7 @@ def _top(
 app.add_typer(domains.app, name="domains")
 app.add_typer(topics.app, name="topics")
 app.add_typer(fleet.app, name="fleet")
+app.add_typer(privacy.app, name="privacy")
 app.command()(tail.tail)
 app.command()(explain.explain)
 app.command()(evaluate.evaluate)

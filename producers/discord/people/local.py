@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from msgspec import Struct
+
 from producers.discord.database import Database
 from producers.discord.ports import Past
 
@@ -58,6 +60,16 @@ class Keeping(Protocol):
     async def sweep(self) -> None:
         """Delete what has been kept long enough."""
         ...
+
+
+class TenantSummary(Struct, frozen=True):
+    """How much is kept of a tenant; nothing of anybody."""
+
+    tenant: str
+    people: int
+    opted_in: int
+    key_made_at: float  # seconds since 1970
+    old_keys: int  # replaced, and kept for those who come back
 
 
 class LocalPeople:
@@ -182,6 +194,17 @@ class LocalPeople:
         for other in self.others if found else ():
             kept |= await other.export(tenant, kept["pseudonym"])
         return kept
+
+    def summaries(self) -> list[TenantSummary]:
+        """Of all tenants."""
+        return [
+            TenantSummary(*row)
+            for row in self._rows.rows(
+                "SELECT tenant, (SELECT count(*) FROM people WHERE people.tenant = keys.tenant), "
+                "(SELECT count(consent_at) FROM people WHERE people.tenant = keys.tenant), max(made_at), count(*) - 1 "
+                "FROM keys GROUP BY tenant ORDER BY tenant"
+            )
+        ]
 
     async def forget_tenant(self, tenant: str) -> int:
         """Delete a tenant's keys and all its people: their records become unlinkable at once; how many people."""

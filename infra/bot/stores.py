@@ -1,0 +1,41 @@
+"""The files in the bot's state directory that hold something of people, opened together."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from producers.discord.people import LocalPeople
+from producers.discord.people.names import Names
+from schemas.errors import CroupierError
+
+PEOPLE: Final = "people.sqlite3"
+NAMES: Final = "names.sqlite3"
+SETTINGS: Final = "settings.sqlite3"
+ENROLLED: Final = "enrolled.sqlite3"
+
+
+@contextmanager
+def open_people(state: Path) -> Iterator[tuple[LocalPeople, Names]]:
+    """People, and the names of the decisions about them, which are deleted and exported with them."""
+    names = Names(state / NAMES)
+    try:
+        people = LocalPeople(state / PEOPLE, others=[names])
+        try:
+            yield people, names
+        finally:
+            people.close()
+    finally:
+        names.close()
+
+
+@contextmanager
+def people_there(state: Path) -> Iterator[LocalPeople]:
+    """Those of a bot that has run, whether it runs now or not.  CroupierError: none has run with this directory."""
+    if not (state / PEOPLE).is_file():
+        raise CroupierError(
+            f"no bot has kept anything of people in {state}: there is no {PEOPLE}. Give the state directory of the bot "
+            "(`croupier bot --state`)."
+        )
+    with open_people(state) as (people, _):
+        yield people
