@@ -1,14 +1,21 @@
 """JSON logs, one object a line, on standard error: what people and log collectors read."""
 
+import faulthandler
 import logging
 import os
 import sys
 
 import structlog
 
+_STANDARD_ERROR = 2  # the file itself: nothing of Python can be relied upon then
+
 
 def configure_logs(process: str) -> None:
-    """Send structlog's and the libraries' records through one pipeline.  CROUPIER_LOG_LEVEL: info unless said."""
+    """Send structlog's and the libraries' records through one pipeline.  CROUPIER_LOG_LEVEL: info unless said.
+
+    A process that ends by a signal of its own doing (SIGSEGV, SIGFPE, SIGABRT, ...) first tells where each thread was.
+    """
+    faulthandler.enable(_STANDARD_ERROR)
     level = getattr(logging, os.environ.get("CROUPIER_LOG_LEVEL", "info").upper(), logging.INFO)
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,

@@ -8,11 +8,14 @@ as bits in pages; a page that is full is forgotten and everything below the firs
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.errors import CroupierError
+
 from .bandits.kernel import kernel
 from .runtime.stage import State
 
 PAGE_BITS = 4096
 _PAGE_BYTES = PAGE_BITS // 8
+_NUMBER_BYTES = 8  # of a page, in its key
 _FULL = b"\xff" * _PAGE_BYTES
 _PREFIX = b"\x01ordinals/"
 _FLOOR = b"\x01ordinals-floor"
@@ -39,9 +42,7 @@ class Ordinals:
         self._state = state
         floor = state.get(_FLOOR)
         self._floor = int.from_bytes(floor, "big") if floor else 0  # pages below are complete
-        self._pages = {
-            int.from_bytes(key[len(_PREFIX) :], "big"): bytearray(value) for key, value in state.scan(_PREFIX)
-        }
+        self._pages = {_number(key, value): bytearray(value) for key, value in state.scan(_PREFIX)}
         self._dirty: set[int] = set()
 
     def first(self, ordinal: int) -> bool:
@@ -99,5 +100,16 @@ class Ordinals:
         self._dirty.clear()
 
 
+def _number(key: bytes, value: bytes) -> int:
+    """The page's number.  CroupierError if this is no page: compiled code writes into it, by its size unseen."""
+    number = key.removeprefix(_PREFIX)
+    if len(number) != _NUMBER_BYTES or len(value) != _PAGE_BYTES:
+        raise CroupierError(
+            f"the state has {len(value)} bytes under {key!r} where a page of ordinals has {_PAGE_BYTES}: it is damaged "
+            "and can be made anew from outcomes (docs/operating.md, under Backup)"
+        )
+    return int.from_bytes(number, "big")
+
+
 def _key(page: int) -> bytes:
-    return _PREFIX + page.to_bytes(8, "big")
+    return _PREFIX + page.to_bytes(_NUMBER_BYTES, "big")

@@ -1,9 +1,9 @@
-"""How numerical kernels are compiled: once, into numba's cache, without the shortcuts that change results."""
+"""How numerical kernels are compiled: once, into a cache on disk, without the shortcuts that change results."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from numba import njit
+from numba import config, njit
 
 from . import kernel_cache
 
@@ -22,10 +22,16 @@ def kernel(*signature: str) -> Callable[[F], F]:
     it is given, which took half of the time of reading a record.
     `fastmath` stays off: it drops NaN checks and reorders sums, and states must be equal bit for bit.
     """
-    options = {"cache": True, "error_model": "numpy", "fastmath": False, "nogil": True, "forceinline": not signature}
+    options = {"error_model": "numpy", "fastmath": False, "nogil": True, "forceinline": not signature}
 
     def compiled(function: F) -> F:
-        result: F = njit(signature[0], **options)(function) if signature else njit(**options)(function)
-        return result
+        result: Any = njit(**options)(function)
+        if not config.DISABLE_JIT:  # then it is the function itself
+            kernel_cache.keep(result)
+            if signature:
+                result.compile(signature[0])
+                result.disable_compile()
+        found: F = result
+        return found
 
     return compiled

@@ -87,22 +87,31 @@ class PartitionStore:
 
     def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Every key that starts with `prefix`, in order."""
-        item = (prefix, b"")
+        last = prefix
+        # To be kept as long as the scan lasts.  RocksDB reads the bound where Python has it, and rocksdict 0.3.29 does
+        # not hold on to it: memory that was let go soon becomes something else, and the scan ends too early, or goes on
+        # with the keys of others.
+        options = _scanning(prefix)
         try:
-            for item in self._db.items(from_key=prefix, read_opt=_scanning(prefix)):
-                if item[0] != _META:
-                    yield item
-            self._check_end(item[0])
+            for key, value in self._db.items(from_key=prefix, read_opt=options):
+                if not key.startswith(prefix):
+                    raise TableDamagedError(f"{key!r} was read where all keys begin with {prefix!r}")
+                last = key
+                if key != _META:
+                    yield key, value
+            self._check_end(prefix, last)
         except Exception as error:
             raise self._damage(error) from error
 
-    def _check_end(self, last: bytes) -> None:
-        """Raise if what follows `last` cannot be read: rocksdict's `items` ends there as if nothing followed."""
+    def _check_end(self, prefix: bytes, last: bytes) -> None:
+        """Raise if what follows `last` should have been read, or cannot be: there rocksdict's `items` ends silently."""
         following = self._db.iter()
         following.seek(last)
-        if following.valid():
+        while following.valid() and following.key() in (last, _META):
             following.next()
         following.status()
+        if following.valid() and following.key().startswith(prefix):
+            raise TableDamagedError(f"reading ended after {last!r}, before {following.key()!r}")
 
     def _damage(self, error: Exception) -> TableDamagedError:
         with contextlib.suppress(OSError):  # a disk that takes no writes: it will be found damaged again

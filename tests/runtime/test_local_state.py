@@ -1,16 +1,20 @@
 """Local tables, the view over them, and the lease."""
 
+import itertools
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rocksdict import ReadOptions
 
 from schemas.errors import CroupierError
+from stream_workers.runtime import store as store_module
 from stream_workers.runtime.changelog import Entry
 from stream_workers.runtime.lease import Lease
 from stream_workers.runtime.recovery import Stores
 from stream_workers.runtime.stage import MemoryState
 from stream_workers.runtime.state import CheckpointedState
-from stream_workers.runtime.store import Meta, PartitionStore
+from stream_workers.runtime.store import Meta, PartitionStore, TableDamagedError
 
 KEYS = st.sampled_from([b"a", b"ab", b"abc", b"b", b"c\x00d"])
 STEPS = st.lists(
@@ -56,6 +60,38 @@ def test_the_view_is_a_dictionary_whatever_is_dirty_leaving_or_stored(tmp_path_f
     assert dict(again.scan(b"")) == model.items
     assert again.meta.next_offset == 7
     again.close()
+
+
+@pytest.mark.parametrize("prefix", [b"p", b"pq", b"prefix/", b"\x01ordinals/", b"p" * 40, b"p\xff", b"\xff\xff"])
+def test_a_scan_is_of_its_prefix_whatever_memory_is_used_for_meanwhile(tmp_path, prefix):
+    """All keys of the prefix and no others, for keys and values of any size: where the scan ends was once read from
+    memory that had been let go, and had by then become the first key or value read (or another thread's anything)."""
+    store, keys = PartitionStore(tmp_path / "table"), []
+    others = [b"\x01", b"applied", b"domain/", prefix[:-1] or b"\x02", b"zz", b"\xff" * 50]
+    for tail, value in itertools.product((1, 4, 8, 20), (b"\x00" * 9, b"\xff" * 9, b"\xff" * 15, b"\xff" * 600)):
+        store.write([(key, None) for key in keys], Meta())
+        keys = sorted({*(prefix + bytes([number]) * tail for number in range(3)), *others})
+        store.write([(key, value) for key in keys], Meta(1))
+        scanned = []
+        for key, _ in store.scan(prefix):
+            scanned.append(key)
+            assert [len(bytes(size)) for size in range(200)]  # memory of every small size is used again
+        assert scanned == [key for key in keys if key.startswith(prefix)]
+    store.close()
+
+
+def test_a_scan_that_left_its_prefix_or_ended_before_its_end_is_an_error(tmp_path, monkeypatch):
+    """Whatever a later rocksdict does with the bound: the wrong keys never pass for a table's."""
+    store = PartitionStore(tmp_path / "table")
+    store.write([(key, b"value") for key in (b"pa", b"pb", b"pc", b"q")], Meta(1))
+    for bound in (b"pc", b"z"):
+        options = ReadOptions()
+        options.set_iterate_upper_bound(bound)
+        monkeypatch.setattr(store_module, "_scanning", lambda prefix, options=options: options)
+        with pytest.raises(TableDamagedError):
+            list(store.scan(b"p"))
+    store.close()
+    assert PartitionStore(store.path).meta == Meta()
 
 
 def test_a_damaged_table_is_rebuilt_and_a_shared_one_refused(tmp_path):

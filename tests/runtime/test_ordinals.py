@@ -1,8 +1,10 @@
 """Which ordinals were seen: exact, whatever the order, the repetitions and the moments of flushing."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas.errors import CroupierError
 from stream_workers.ordinals import PAGE_BITS, Ordinals
 from stream_workers.runtime.stage import MemoryState
 
@@ -36,3 +38,12 @@ def test_what_is_kept_depends_on_the_numbers_alone_and_full_pages_cost_nothing()
         states.append(state.items)
     assert states[0] == states[1] == states[2]
     assert len(states[0]) == 2  # the floor, and one page
+
+
+@pytest.mark.parametrize(("number", "page"), [(bytes(8), bytes(8)), (bytes(8), bytes(513)), (b"", bytes(512))])
+def test_what_is_no_page_is_refused_when_it_is_read(number, page):
+    """Compiled code would write beyond eight bytes: a worker died of it at each start, somewhere else each time."""
+    state = MemoryState()
+    state.put(b"\x01ordinals/" + number, page)
+    with pytest.raises(CroupierError, match="damaged"):
+        Ordinals(state)
