@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 from aiohttp import web
 
+from ..intents import EVERY, PRIVILEGED, Intent, needed
 from ..rules import Rules
 from ..state.accounts import Json
 from ..state.places import Guild
-from ..state.world import Event, World, encode
+from ..state.world import LARGE, Event, World, encode
 from .compression import STREAMS
 from .connection import ClosedError, Connection
-from .intents import EVERY, PRIVILEGED, Intent, needed
 from .session import Session
 
 ACKNOWLEDGED = b'{"t":null,"s":null,"op":11,"d":null}'
@@ -49,13 +49,13 @@ class Gateway:
     def dispatch(self, event: Event) -> None:
         """Give an event to the sessions of its shard that have the intent for it."""
         need = needed(event.name, direct=event.guild is None)
-        hidden: bytes | None = None
+        lesser: bytes | None = None
         for session in self.sessions.values():
             if not session.has(event.guild) or need & ~session.intents:
                 continue
             data = event.data
-            if event.hidden is not None and not session.intents & Intent.MESSAGE_CONTENT:
-                hidden = data = hidden or event.hidden()
+            if event.lesser is not None and not session.intents & event.whole:
+                lesser = data = lesser or event.lesser()
             session.dispatch(event.name, data)
 
     # Connections
@@ -87,11 +87,16 @@ class Gateway:
         """A connection has ended; its session waits to be resumed, unless the client said goodbye (1000, 1001)."""
         self.closes.append(connection.close_code)
         self.world.changes.tell()
+        if self._detach(connection) and connection.close_code in (1000, 1001) and connection.session is not None:
+            self.sessions.pop(connection.session.id, None)
+
+    def _detach(self, connection: Connection) -> bool:
+        """The connection's session goes on without it; whether it was still its session's."""
         session = connection.session
-        if session is not None and session.connection is connection:
-            session.connection, session.lost = None, time.monotonic()
-            if connection.close_code in (1000, 1001):
-                self.sessions.pop(session.id, None)
+        if session is None or session.connection is not connection:
+            return False
+        session.connection, session.lost = None, time.monotonic()
+        return True
 
     def _take(self, connection: Connection, payload: Json) -> None:
         data = payload.get("d")
@@ -158,7 +163,9 @@ class Gateway:
         if intents & Intent.GUILDS:
             for guild in guilds:
                 if guild.available:
-                    session.dispatch("GUILD_CREATE", self.world.guild_event(guild, unavailable=False))
+                    everyone = bool(intents & Intent.GUILD_PRESENCES) and len(guild.members) <= LARGE
+                    created = self.world.guild_event(guild, unavailable=False, everyone=everyone)
+                    session.dispatch("GUILD_CREATE", created)
 
     def _guilds(self) -> Iterator[Guild]:
         return (guild for guild in self.world.guilds.values() if self.world.bot.id in guild.members)
@@ -254,12 +261,14 @@ class Gateway:
     # Faults
 
     def _connected(self, shard: int | None) -> list[Connection]:
-        return [c for c in self.connections if c.session is not None and shard in (None, c.session.shard)]
+        sessions = (session for session in self.sessions.values() if shard in (None, session.shard))
+        return [session.connection for session in sessions if session.connection is not None]
 
     def drop(self, shard: int | None = None) -> int:
         """Break connections without a close frame; the session can be resumed.  Gives how many."""
         found = self._connected(shard)
         for connection in found:
+            self._detach(connection)
             connection.drop()
         self._count("dropped", len(found))
         return len(found)
@@ -285,6 +294,7 @@ class Gateway:
         """Close connections with a code.  Gives how many."""
         found = self._connected(shard)
         for connection in found:
+            self._detach(connection)
             connection.close(code)
         return len(found)
 

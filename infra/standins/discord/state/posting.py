@@ -3,7 +3,9 @@
 import re
 import time
 from collections.abc import Iterable
+from functools import partial
 
+from ..intents import Intent
 from ..permissions import Permission
 from ..snowflakes import iso
 from .accounts import Json
@@ -89,7 +91,8 @@ def tell(world: World, event: str, message: Message) -> None:
         return encode(content)
 
     private = guild is not None and message.author is not world.bot and world.bot not in message.mentions
-    world.emit(event, guild, data(hide=False), (lambda: data(hide=True)) if private else None)
+    lesser = partial(data, hide=True) if private else None
+    world.emit(event, guild, data(hide=False), lesser, Intent.MESSAGE_CONTENT)
 
 
 def mention(world: World, message: Message, allowed: Json | None) -> None:

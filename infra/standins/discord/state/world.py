@@ -5,12 +5,14 @@ import secrets
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
 
 from ..changes import Changes
 from ..errors import ApiError
+from ..intents import Intent
 from ..permissions import MEMBER, ROLE, TALKING, Permission
 from ..rules import Rules
 from ..snowflakes import Snowflakes, iso
@@ -21,18 +23,22 @@ from .places import Channel, Guild, Kind
 
 encode = msgspec.json.encode
 
+LARGE = 250
+"""Members beyond which a guild is large: its offline members don't come by themselves ("Identify")."""
+
 
 class Event(NamedTuple):
     """A dispatch event.
 
     guild: the guild's id, None for direct messages.  data: the encoded `d`.
-    hidden: gives `d` as sessions without the message content intent get it; None when that makes no difference.
+    lesser: gives `d` as sessions without the intent `whole` get it; None when all get the same.
     """
 
     name: str
     guild: int | None
     data: bytes
-    hidden: Callable[[], bytes] | None = None
+    lesser: Callable[[], bytes] | None = None
+    whole: int = 0
 
 
 class World:
@@ -65,10 +71,12 @@ class World:
 
     # Telling
 
-    def emit(self, name: str, guild: Guild | None, data: bytes, hidden: Callable[[], bytes] | None = None) -> None:
-        """Tell the gateway of an event, and everyone who waits for a change anywhere."""
+    def emit(
+        self, name: str, guild: Guild | None, data: bytes, lesser: Callable[[], bytes] | None = None, whole: int = 0
+    ) -> None:
+        """Tell the gateway of an event (as `Event`), and everyone who waits for a change anywhere."""
         self.events[name] = self.events.get(name, 0) + 1
-        self.listener(Event(name, None if guild is None else guild.id, data, hidden))
+        self.listener(Event(name, None if guild is None else guild.id, data, lesser, whole))
         self.changes.tell()
 
     # Making
@@ -112,7 +120,7 @@ class World:
         role = Role(self.ids.next(), self.bot.name, permissions, position=1, managed=True)
         guild.roles[role.id] = role
         guild.members[self.bot.id] = Member(self.bot, iso(time.time()), [role.id])
-        self.emit("GUILD_CREATE", guild, self.guild_event(guild, unavailable=None))
+        self._created(guild, unavailable=None)
 
     def remove_bot(self, guild: Guild) -> None:
         """The bot is kicked."""
@@ -123,7 +131,7 @@ class World:
         """A guild becomes unavailable, or available again ("Gateway", Guild Availability)."""
         guild.available = over
         if over:
-            self.emit("GUILD_CREATE", guild, self.guild_event(guild, unavailable=False))
+            self._created(guild, unavailable=False)
         else:
             self.emit("GUILD_DELETE", guild, encode({"id": str(guild.id), "unavailable": True}))
 
@@ -214,15 +222,25 @@ class World:
 
     # Wire
 
-    def guild_event(self, guild: Guild, *, unavailable: bool | None) -> bytes:
-        """`d` of GUILD_CREATE.  unavailable: False for one that READY announced, None for one newly joined."""
+    def _created(self, guild: Guild, *, unavailable: bool | None) -> None:
+        small = len(guild.members) <= LARGE
+        data = self.guild_event(guild, unavailable=unavailable, everyone=small)
+        lesser = partial(self.guild_event, guild, unavailable=unavailable, everyone=False)
+        self.emit("GUILD_CREATE", guild, data, lesser, Intent.GUILD_PRESENCES)
+
+    def guild_event(self, guild: Guild, *, unavailable: bool | None, everyone: bool) -> bytes:
+        """`d` of GUILD_CREATE ("Gateway Events", Guild Create).
+
+        unavailable: False for one that READY announced, None for one newly joined.
+        everyone: with all members; those without the presence intent get the bot alone.
+        """
         me = guild.members[self.bot.id]
         content = guild.wire() | {
             "joined_at": me.joined,
-            "large": len(guild.members) > 250,
+            "large": len(guild.members) > LARGE,
             "member_count": len(guild.members),
             "voice_states": [],
-            "members": [me.wire()],
+            "members": [one.wire() for one in guild.members.values()] if everyone else [me.wire()],
             "channels": [channel.wire() for channel in guild.channels.values()],
             "threads": [thread.wire() for thread in guild.threads.values()],
             "presences": [],
