@@ -139,12 +139,14 @@ class Race:
 
     async def _stop_beginning(self, why: str, *, overtaken: bool) -> None:
         """Cancel those that have not spoken.  They may be asked again: nothing was wrong with them but their pace."""
+        for task in self._beginning:
+            task.cancel()
         while self._beginning:
             task, asking = self._beginning.popitem()
-            task.cancel()
             await asyncio.wait([task])
             await asking.cancel(why, overtaken=overtaken)
-            if overtaken:
+            failed = not task.cancelled() and task.exception() is not None
+            if overtaken and not failed:
                 self._waiting.insert(0, asking.arm)
 
     def _attempted(self, attempt: Attempt) -> None:
