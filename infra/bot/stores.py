@@ -5,7 +5,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from producers.discord.journal import JOURNAL, Journal
 from producers.discord.people import LocalPeople
+from producers.discord.people.askers import Askers
 from producers.discord.people.names import Names
 from schemas.errors import CroupierError
 
@@ -20,7 +22,8 @@ def open_people(state: Path) -> Iterator[tuple[LocalPeople, Names]]:
     """People, and the names of the decisions about them, which are deleted and exported with them."""
     names = Names(state / NAMES)
     try:
-        people = LocalPeople(state / PEOPLE, others=[names])
+        people = LocalPeople(state / PEOPLE)
+        people.keeps(names)
         try:
             yield people, names
         finally:
@@ -31,11 +34,19 @@ def open_people(state: Path) -> Iterator[tuple[LocalPeople, Names]]:
 
 @contextmanager
 def people_there(state: Path) -> Iterator[LocalPeople]:
-    """Those of a bot that has run, whether it runs now or not.  CroupierError: none has run with this directory."""
+    """Those of a bot that has run, whether it runs now or not, with all that it keeps of them.
+
+    CroupierError: none has run with this directory.
+    """
     if not (state / PEOPLE).is_file():
         raise CroupierError(
             f"no bot has kept anything of people in {state}: there is no {PEOPLE}. Give the state directory of the bot "
             "(`croupier bot --state`)."
         )
     with open_people(state) as (people, _):
-        yield people
+        journal = Journal(state / JOURNAL)
+        try:
+            people.keeps(Askers(journal))
+            yield people
+        finally:
+            journal.close()

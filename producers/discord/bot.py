@@ -21,7 +21,7 @@ from .answerer import Answerer
 from .choosing import Choosing, Prices, free
 from .errors import explain, told
 from .feedback import Feedback
-from .journal import Journal
+from .journal import JOURNAL, Journal
 from .metrics import BotMetrics, counted
 from .pace import Pace
 from .ports import Figures, People, SettingsStore
@@ -87,7 +87,7 @@ class CroupierBot(commands.AutoShardedBot):
         )
         self.parts = parts
         self.pace = parts.pace
-        self.journal = Journal(parts.state / "journal.sqlite")
+        self.journal = Journal(parts.state / JOURNAL)
         self.stopping = False
         self.after_answer: list[AfterAnswer] = []
         self.recording = Recording(self.journal, parts.deciding, self.metrics)

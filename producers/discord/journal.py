@@ -20,6 +20,9 @@ from .database import Database
 Kind = Literal["message", "command", "again"]
 State = Literal["open", "shown", "done"]
 
+#: Of the file in the bot's state directory.
+JOURNAL: Final = "journal.sqlite"
+
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS questions (
     id INTEGER PRIMARY KEY, kind TEXT NOT NULL, tenant TEXT NOT NULL, channel INTEGER NOT NULL, first INTEGER NOT NULL,
@@ -275,6 +278,30 @@ class Journal:
             )
             self._database.write("DELETE FROM heard WHERE at < ?", before)
             return self._database.write("DELETE FROM questions WHERE begun < ? AND state = 'done'", before)
+
+    def asked_by(self, tenant: str, asker: str) -> list[Question]:
+        """Of one person, by pseudonym; oldest first."""
+        rows = self._database.rows(
+            "SELECT * FROM questions WHERE tenant = ? AND asker = ? ORDER BY begun", tenant, asker
+        )
+        return [_question(each) for each in rows]
+
+    def ask_as(self, tenant: str, before: str | None, after: str) -> int:
+        """Whoever was `before` (None: anybody there) is `after` from now on, "" nobody; how many questions.
+
+        What was asked stays, or it would be answered once more.  Of nobody's commands the text goes with the answer.
+        """
+        return self._database.write(
+            "UPDATE questions SET asker = ?1, given = CASE WHEN ?1 = '' AND state = 'done' THEN NULL ELSE given END "
+            "WHERE tenant = ?2 AND asker = coalesce(?3, asker) AND asker <> ''",
+            after,
+            tenant,
+            before,
+        )
+
+    async def settle(self) -> None:
+        """Wait until what was taken out is not on the disk any more."""
+        await self._database.settle()
 
     def close(self) -> None:
         """Put everything on the disk."""

@@ -91,8 +91,36 @@ class Past(Struct, frozen=True):
     satisfaction: float | None = None  # mean of the ratings, 0 to 1, older ones counting less; None: there are none
 
 
+class Keeping(Protocol):
+    """A part of the bot that keeps something of people for a while, under their pseudonym."""
+
+    async def forget(self, tenant: str, unit: str) -> int:
+        """Delete it; how many rows."""
+        ...
+
+    async def export(self, tenant: str, unit: str) -> dict[str, Any]:
+        """What it is, as plain data."""
+        ...
+
+    def moved(self, tenant: str, before: str, after: str) -> None:
+        """A person has a new pseudonym."""
+        ...
+
+    async def forget_tenant(self, tenant: str) -> None:
+        """Delete what is kept of anybody there."""
+        ...
+
+    async def sweep(self) -> None:
+        """Delete what has been kept long enough."""
+        ...
+
+
 class People(Protocol):
     """Pseudonyms, consent, and what is remembered of a user for the features.  Raw user ids never leave the bot."""
+
+    def keeps(self, part: Keeping) -> None:
+        """What this part keeps of people is exported and deleted with the rest."""
+        ...
 
     def unit(self, tenant: str, user: int) -> str:
         """HMAC of a user under the tenant's key."""

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from producers.discord.journal import Given, Journal, Question
 from producers.discord.people import LocalPeople, pseudonyms
+from producers.discord.people.askers import Askers
 from producers.discord.people.local import DAY_S, IDLE_DAYS, RETIRED_DAYS
 from producers.discord.people.names import KEPT_S, Names
 from producers.discord.ports import Past
@@ -201,7 +203,7 @@ async def test_an_export_has_all_that_is_kept(people):
 async def test_what_other_parts_keep_of_a_person_goes_with_it(people, clock, tmp_path):
     """And follows it to a new pseudonym."""
     names = Names(tmp_path / "names.sqlite3", clock)
-    people.others.append(names)
+    people.keeps(names)
     name = names.name(HERE, "r-1-0", await _use(people, HERE, ADA))
     names.name(HERE, "r-2-0", people.unit(HERE, BEN))
     assert (await people.export(HERE, ADA))["decisions_of_the_last_two_days"] == [name]
@@ -218,6 +220,30 @@ async def test_what_other_parts_keep_of_a_person_goes_with_it(people, clock, tmp
     await people.sweep()
     assert names.known(THERE, "r-3-0") is None
     names.close()
+
+
+async def test_questions_of_the_journal_belong_to_nobody_afterwards(people, tmp_path):
+    """They stay, or a bot that is started again would answer them once more; a command's text goes with its answer."""
+    journal = Journal(tmp_path / "journal.sqlite")
+    people.keeps(Askers(journal))
+    unit, other = await _use(people, HERE, ADA), people.unit(HERE, BEN)
+    command = Given(ADA, "Why do penguins waddle?", "token")
+    for number, asker in ((1, unit), (2, unit), (3, other)):
+        journal.begin(Question(number, "command", HERE, 7, number, asker, given=command))
+    journal.done(1)
+    exported = (await people.export(HERE, ADA))["questions_in_the_journal"]
+    assert [(each["message"], each["text"]) for each in exported] == [("1", command.text), ("2", command.text)]
+    await people.rotate(HERE)
+    unit = people.unit(HERE, ADA)
+    assert [each.id for each in journal.asked_by(HERE, unit)] == [1, 2]
+    assert await people.forget(HERE, ADA) == 4  # the person, an offer, two questions
+    assert journal.asked_by(HERE, unit) == []
+    assert not _on_disk(tmp_path, unit.encode())
+    assert [journal.question(number).given for number in (1, 2, 3)] == [None, command, command]
+    assert not journal.begin(Question(1, "command", HERE, 7, 1))  # still known
+    await people.forget_tenant(HERE)
+    assert journal.question(3).asker == ""
+    journal.close()
 
 
 async def test_only_the_bots_own_user_can_read_the_files(people, tmp_path):

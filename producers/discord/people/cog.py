@@ -14,13 +14,14 @@ from producers.discord.errors import explain
 from producers.discord.tenants import tenant_of
 from producers.discord.words import label, say
 
+from .askers import Askers
+
 Interaction = discord.Interaction[CroupierBot]
 Where = Literal["here", "everywhere"]
 
 _WHERE: Final = [
     app_commands.Choice(name=label(f"privacy.where_{where}"), value=where) for where in ("here", "everywhere")
 ]
-_LATEST: Final = 4_102_444_800.0  # the year 2100: larger numbers are no times
 
 
 @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=False)
@@ -115,6 +116,7 @@ class DeleteButton(ui.DynamicItem[ui.Button[Any]], template=r"privacy:delete:(?P
 
 async def setup(bot: CroupierBot) -> None:
     """Add the commands and the button."""
+    bot.parts.people.keeps(Askers(bot.journal))
     bot.add_dynamic_items(DeleteButton)
     await bot.add_cog(Privacy())
 
@@ -128,17 +130,15 @@ async def _tenants(interaction: Interaction, where: str) -> list[str]:
     return [here, *(tenant for tenant in known if tenant != here)]
 
 
-def _readable(kept: dict[str, Any]) -> dict[str, Any]:
-    """Times (names end with `at`) as people read them."""
-    return {name: _time(value) if name.endswith("_at") else value for name, value in kept.items()}
-
-
-def _time(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_time(each) for each in value]
-    if isinstance(value, float) and value < _LATEST:
-        return datetime.fromtimestamp(value, UTC).isoformat(timespec="seconds")
-    return value
+def _readable(kept: Any, name: str = "") -> Any:
+    """Times (their names end with `_at`) as people read them."""
+    if isinstance(kept, dict):
+        return {each: _readable(value, each) for each, value in kept.items()}
+    if isinstance(kept, list):
+        return [_readable(each, name) for each in kept]
+    if isinstance(kept, float) and name.endswith("_at"):
+        return datetime.fromtimestamp(kept, UTC).isoformat(timespec="seconds")
+    return kept
 
 
 def _language(interaction: Interaction) -> str:

@@ -2,14 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from msgspec import Struct
 
 from producers.discord.database import Database
-from producers.discord.ports import Past
+from producers.discord.ports import Keeping, Past
 
 from . import pseudonyms
 
@@ -38,30 +38,6 @@ CREATE INDEX IF NOT EXISTS offers_at ON offers (at);
 """
 
 
-class Keeping(Protocol):
-    """Another part of the bot that keeps something of people for a while, under their pseudonym."""
-
-    async def forget(self, tenant: str, unit: str) -> int:
-        """Delete it; how many rows."""
-        ...
-
-    async def export(self, tenant: str, unit: str) -> dict[str, Any]:
-        """What it is, as plain data."""
-        ...
-
-    def moved(self, tenant: str, before: str, after: str) -> None:
-        """A person has a new pseudonym."""
-        ...
-
-    async def forget_tenant(self, tenant: str) -> None:
-        """Delete what is kept of anybody there."""
-        ...
-
-    async def sweep(self) -> None:
-        """Delete what has been kept long enough."""
-        ...
-
-
 class TenantSummary(Struct, frozen=True):
     """How much is kept of a tenant; nothing of anybody."""
 
@@ -73,19 +49,20 @@ class TenantSummary(Struct, frozen=True):
 
 
 class LocalPeople:
-    """`ports.People` in a file.  Several processes may use one file.
+    """`ports.People` in a file.  Several processes may use one file."""
 
-    others: who else keeps something of people, which is to be exported and deleted with the rest.
-    """
-
-    def __init__(self, file: Path, *, others: Iterable[Keeping] = (), now: Callable[[], float] = time.time) -> None:
+    def __init__(self, file: Path, *, now: Callable[[], float] = time.time) -> None:
         self._rows = Database(file, _SCHEMA)
         self._now = now
-        self.others = list(others)
+        self._others: list[Keeping] = []
 
     def close(self) -> None:
         """Put everything on the disk."""
         self._rows.close()
+
+    def keeps(self, part: Keeping) -> None:
+        """What this part keeps of people is exported and deleted with the rest."""
+        self._others.append(part)
 
     def unit(self, tenant: str, user: int) -> str:
         """The pseudonym; a person who is not known yet gets a salt, and so a new one."""
@@ -167,7 +144,7 @@ class LocalPeople:
         count = 0
         if found is not None:
             unit = pseudonyms.unit(key, found[0], user)
-            count = sum([await other.forget(tenant, unit) for other in self.others])
+            count = sum([await other.forget(tenant, unit) for other in self._others])
         with self._rows.together():
             count += self._rows.write("DELETE FROM offers WHERE tenant = ? AND row = ?", tenant, row)
             count += self._rows.write("DELETE FROM people WHERE tenant = ? AND row = ?", tenant, row)
@@ -191,7 +168,7 @@ class LocalPeople:
         kept["follow_ups_offered_at"] = [
             at for (at,) in self._rows.rows("SELECT at FROM offers WHERE tenant = ? AND row = ?", tenant, row)
         ]
-        for other in self.others if found else ():
+        for other in self._others if found else ():
             kept |= await other.export(tenant, kept["pseudonym"])
         return kept
 
@@ -213,7 +190,7 @@ class LocalPeople:
             self._rows.write("DELETE FROM offers WHERE tenant = ?", tenant)
             self._rows.write("DELETE FROM keys WHERE tenant = ?", tenant)
         await self._rows.settle()
-        for other in self.others:
+        for other in self._others:
             await other.forget_tenant(tenant)
         return count
 
@@ -242,7 +219,7 @@ class LocalPeople:
                 count += self._rows.write("DELETE FROM people WHERE tenant = ? AND seen_at <= ?", tenant, retired_at)
                 self._rows.write("DELETE FROM keys WHERE tenant = ? AND number = ?", tenant, number)
         await self._rows.settle()
-        for other in self.others:
+        for other in self._others:
             await other.sweep()
         return count
 
@@ -297,7 +274,7 @@ class LocalPeople:
             )
             self._rows.write("UPDATE offers SET row = ? WHERE tenant = ? AND row = ?", row, tenant, old)
         before, after = pseudonyms.unit(keys[0], found[0], user), pseudonyms.unit(keys[1], salt, user)
-        for other in self.others:
+        for other in self._others:
             other.moved(tenant, before, after)
 
     def _keys(self, tenant: str) -> list[bytes]:

@@ -41,7 +41,7 @@ CREATE INDEX IF NOT EXISTS names_at ON names (at);
 
 
 class Names:
-    """The table, in a file.  It is kept of people: `local.Keeping`."""
+    """The table, in a file.  It is `ports.Keeping`."""
 
     def __init__(self, file: Path, now: Callable[[], float] = time.time) -> None:
         self._rows = Database(file, _SCHEMA)
