@@ -11,10 +11,10 @@ from producers.discord.people.askers import Askers
 from producers.discord.people.names import Names
 from schemas.errors import CroupierError
 
-PEOPLE: Final = "people.sqlite3"
-NAMES: Final = "names.sqlite3"
-SETTINGS: Final = "settings.sqlite3"
-ENROLLED: Final = "enrolled.sqlite3"
+PEOPLE: Final = "people.sqlite"
+NAMES: Final = "names.sqlite"
+SETTINGS: Final = "settings.sqlite"
+ENROLLED: Final = "enrolled.sqlite"
 
 
 @contextmanager
