@@ -185,6 +185,6 @@ async def test_a_catalogue_served_here_needs_no_keys(server):
         {"a": Provider("openai", "https://example.com/v1", "A_KEY"), "b": Provider("anthropic", "https://example.com")},
         {"x": Model("a", "strong", 1.0, 1.0, 100_000, 100), "y": Model("b", "cheap", 1.0, 1.0, 100_000, 100)},
     )
-    async with Providers(served(catalogue, server), environment={}) as providers:
+    async with Providers(served(catalogue, server.url), environment={}) as providers:
         streams = await asyncio.gather(ask(providers, "x"), ask(providers, "y"))
     assert [each.answer.arm for each in streams] == ["x", "y"]

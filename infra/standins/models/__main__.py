@@ -1,36 +1,55 @@
-"""Local models in a process of their own: `python -m infra.standins.models [--port N]`; ends with SIGINT or SIGTERM."""
+"""Local models in a process of their own: `python -m infra.standins.models`.
+
+The first line that it prints is its address.  It ends with SIGINT or SIGTERM.
+"""
 
 import argparse
 import asyncio
 import signal
 import sys
+from pathlib import Path
 
 import uvloop
 
+from producers.providers import read_catalogue
+
+from .catalogues import contexts
 from .recorded import recordings
 from .server import ModelServer
 
 
-async def _serve(arguments: argparse.Namespace) -> None:
+def main() -> None:
+    """Read the options and run."""
+    parser = argparse.ArgumentParser(prog="python -m infra.standins.models", description=__doc__.split("\n")[0])
+    parser.add_argument("--port", type=int, default=0, help="on 127.0.0.1; any that is free unless given")
+    parser.add_argument("--catalogue", type=Path, help="serve the models of this file; the recorded ones unless given")
+    parser.add_argument("--first-token", type=float, default=0.0, metavar="SECONDS", help="until an answer begins")
+    parser.add_argument("--between", type=float, default=0.0, metavar="SECONDS", help="between two pieces of it")
+    parser.add_argument("--until-input-ends", action="store_true", help="end with standard input, too")
+    uvloop.run(_run(parser.parse_args()))
+
+
+async def _run(options: argparse.Namespace) -> None:
     recordings()  # the first request shall not wait for it
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with ModelServer(
-        port=arguments.port, first_token_s=arguments.first_token, between_s=arguments.between
-    ) as server:
+    models = contexts(read_catalogue(options.catalogue).models) if options.catalogue else None
+    server = ModelServer(models, first_token_s=options.first_token, between_s=options.between, port=options.port)
+    async with server:
         sys.stdout.write(f"{server.url}\n")
         sys.stdout.flush()
+        ended = [asyncio.create_task(_input_ends(stop))] if options.until_input_ends else []
         await stop.wait()
+        for task in ended:
+            task.cancel()
 
 
-def main() -> None:
-    """Print the address in the first line, then serve."""
-    parser = argparse.ArgumentParser(prog="python -m infra.standins.models", description=__doc__)
-    parser.add_argument("--port", type=int, default=0, help="0: a free one")
-    parser.add_argument("--first-token", type=float, default=0.0, metavar="SECONDS", help="until an answer begins")
-    parser.add_argument("--between", type=float, default=0.0, metavar="SECONDS", help="between two pieces of it")
-    uvloop.run(_serve(parser.parse_args()))
+async def _input_ends(stop: asyncio.Event) -> None:
+    reader = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    await reader.read()
+    stop.set()
 
 
 if __name__ == "__main__":

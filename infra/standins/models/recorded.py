@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from producers.providers import Model, Usage
+from producers.providers import Usage
 from producers.replay.bundle import TEXT_CHARACTERS
 from producers.replay.bundled import CHARACTERS_PER_TOKEN, read
 
@@ -83,14 +83,6 @@ def recordings() -> Recordings:
         prices |= {arm: (price, 0.0) for arm, price in zip(raw["arms"], listed, strict=True)} if listed else _PARETO
         raws[file] = raw
     return Recordings(tuple(prices), prices, rows, raws)
-
-
-def recorded_models(provider: str) -> dict[str, Model]:
-    """The recorded models as a catalogue has them, all at one provider."""
-    return {
-        arm: Model(provider, arm, into, out, context_length=131_072, most_output_tokens=32_768)
-        for arm, (into, out) in recordings().prices.items()
-    }
 
 
 def _key(text: str) -> bytes:

@@ -9,14 +9,15 @@ from typing import Any, Self
 import msgspec
 from aiohttp import web
 
-from producers.providers import Catalogue, Model, Provider
+from producers.providers import Catalogue
 
 from .anthropic_protocol import AnthropicProtocol
 from .caching import Cache
+from .catalogues import recorded_catalogue
 from .faults import Fault, Faults, Kind
 from .openai_protocol import OpenAIProtocol
 from .protocol import Frames, Speaks
-from .recorded import recorded_models, recordings
+from .recorded import recordings
 from .reply import Reply, reply, request_tokens
 
 _STREAM = "text/event-stream; charset=utf-8"
@@ -63,7 +64,7 @@ class ModelServer:
 
     def catalogue(self) -> Catalogue:
         """The recorded models, served here."""
-        return Catalogue({"recorded": Provider("openai", f"{self.url}/v1")}, recorded_models("recorded"))
+        return recorded_catalogue(self.url)
 
     async def __aenter__(self) -> Self:
         app = web.Application(client_max_size=_MOST_BYTES)
@@ -205,25 +206,6 @@ class ModelServer:
 
 _OPENAI = OpenAIProtocol()
 _ANTHROPIC = AnthropicProtocol()
-
-
-def served(catalogue: Catalogue, server: ModelServer) -> Catalogue:
-    """A catalogue with its models at this server instead of their own providers."""
-    providers = {
-        name: msgspec.structs.replace(
-            each,
-            base_url=server.url if each.kind == "anthropic" else f"{server.url}/v1",
-            key_variable=None,
-            check_path="/models",
-        )
-        for name, each in catalogue.providers.items()
-    }
-    return msgspec.structs.replace(catalogue, providers=providers)
-
-
-def contexts(models: Mapping[str, Model]) -> dict[str, int]:
-    """What a server needs to serve these: the providers' names for them, and their context lengths."""
-    return {model.model: model.context_length for model in models.values()}
 
 
 def _failed(speaks: Speaks, faults: Mapping[Kind, Fault]) -> web.Response | None:

@@ -1,6 +1,7 @@
 """The local models: true to the protocols as the real clients read them, and to the recordings."""
 
 import math
+from pathlib import Path
 
 import aiohttp
 import anthropic
@@ -9,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.standins.models import Fault, ModelServer, recordings, stated_quality
-from infra.standins.models.recorded import FILES, recorded_models
+from infra.standins.models import Fault, ModelServer, recorded_catalogue, recordings, served, started, stated_quality
+from infra.standins.models.recorded import FILES
 from infra.standins.models.reply import Turn, reply
 from infra.standins.models.writing import other_answer
 from producers.discord.analysis import prompts as analysis
@@ -19,7 +20,7 @@ from producers.discord.analysis.parsing import analysis_of
 from producers.discord.engagement import prompts as engagement
 from producers.discord.engagement.offers import POLL, QUESTIONS, THREAD_SUMMARY
 from producers.discord.engagement.parsing import poll_of, questions_of
-from producers.providers import Message, Providers, Request, cost_usd
+from producers.providers import Message, Providers, Request, cost_usd, read_catalogue
 from producers.replay.bundled import BUNDLES, load, read
 
 _RAW = {file: read(file) for file in FILES}
@@ -60,7 +61,7 @@ def test_answers_are_as_good_as_recorded(which):
 @pytest.mark.parametrize("file", FILES)
 def test_what_answers_cost_is_what_was_recorded(file):
     """Reported tokens at the catalogue's prices give the recording's cost, but for the rounding to whole tokens."""
-    models = recorded_models("p")
+    models = recorded_catalogue("http://127.0.0.1:9").models
     recording = load(next(each.tenant for each in BUNDLES if each.file == file), content=False)
     costs = recording.observed["cost"]
     for row in range(0, len(costs), 97):
@@ -224,3 +225,20 @@ async def test_the_recorded_models_through_the_bots_own_providers():
                 assert stated_quality(text) == pytest.approx(raw["observed"]["quality"][column][row], abs=1e-5)
                 price = server.catalogue().models[arm].output * 1e-6
                 assert stream.answer.cost_usd == pytest.approx(raw["observed"]["cost"][column][row], abs=price)
+
+
+async def test_a_server_in_a_process_of_its_own():
+    """It serves what the one in this process does, has faults set from here, and ends when nobody needs it."""
+    async with started("--catalogue", "examples/models.toml") as remote:
+        catalogue = served(read_catalogue(Path("examples/models.toml")), remote.url)
+        request = Request((Message("user", "How do I keep bread fresh?"),))
+        async with Providers(catalogue, environment={}) as providers:
+            assert providers.arms == catalogue.arms
+            await remote.set_faults(Fault("fail", "gpt-4o"))
+            async with providers.stream(["gpt-4o", "claude-haiku"], request) as stream:
+                text = "".join([piece async for piece in stream])
+        assert stream.answer.arm == "claude-haiku" and text
+        assert await remote.requests() == {"gpt-4o": 2, "claude-haiku-4-5": 1}
+    async with aiohttp.ClientSession() as http:
+        with pytest.raises(aiohttp.ClientConnectorError):
+            await http.get(f"{remote.url}/v1/models")
