@@ -40,7 +40,11 @@ class Asking(commands.Cog):
     @app_commands.command(name="ask", description=label("asking.ask_description"))
     @app_commands.describe(question=label("asking.ask_question"))
     async def ask(self, interaction: discord.Interaction[Any], question: app_commands.Range[str, 1, 4_000]) -> None:
-        """A question by command: noted, then acknowledged, then answered."""
+        """A question by command."""
+        await self.by_interaction(interaction, question)
+
+    async def by_interaction(self, interaction: discord.Interaction[Any], question: str) -> None:
+        """A question by command, or by a button that suggests it: noted, then acknowledged, then answered."""
         bot, tenant = self._bot, tenant_of(interaction.guild_id)
         if bot.stopping or interaction.channel_id is None:
             language = bot.language(tenant, interaction.locale.value)
@@ -146,6 +150,7 @@ class Asking(commands.Cog):
                 bot.answerer.resume(each)
             self.catching_up.note_alive()
             await bot.feedback.settle()
+            await bot.aftermath.settle()
             bot.journal.forget(bot.pace.forget)
         except Exception as error:
             bot.failed("sweep", error)

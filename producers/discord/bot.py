@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry
 from producers.deciding import Deciding
 from producers.providers import Answering
 
+from .aftermath import Aftermath
 from .answered import AnsweredQuestion
 from .answerer import Answerer
 from .choosing import Choosing, Prices, free
@@ -52,6 +53,7 @@ class Parts(Struct, frozen=True):
     models: tuple[str, ...]  # arms of model_routing, in the order in which they are tried when nothing was decided
     state: Path  # directory of this bot's journal; nobody else's
     prices: Prices = free
+    fetch_links: bool = False  # whether links in posts are followed (`analysis.fetching`)
     instructions: str = ""  # what models are told first; else asking.instructions in the guild's language
     pace: Pace = Pace()
     registry: CollectorRegistry = msgspec.field(default_factory=CollectorRegistry)
@@ -90,7 +92,8 @@ class CroupierBot(commands.AutoShardedBot):
         self.journal = Journal(parts.state / JOURNAL)
         self.stopping = False
         self.after_answer: list[AfterAnswer] = []
-        self.recording = Recording(self.journal, parts.deciding, self.metrics)
+        self.aftermath = Aftermath(parts.state / "aftermath.sqlite", parts.deciding, silent_after_s=parts.pace.unasked)
+        self.recording = Recording(self.journal, parts.deciding, self.metrics, self.aftermath.meaning)
         choosing = Choosing(parts.deciding, parts.answering, parts.people, parts.settings, parts.models, parts.prices)
         streaming = Streaming(parts.answering, parts.settings, parts.pace)
         self.answerer = Answerer(self, choosing, streaming, self.recording, self._tell_answered)
@@ -135,6 +138,7 @@ class CroupierBot(commands.AutoShardedBot):
         await self._after.stop(1.0)
         await self.close()
         self.journal.close()
+        self.aftermath.close()
         if left:
             _log.warning("answers were interrupted, and will be gone on with", questions=left)
 
@@ -153,10 +157,11 @@ class CroupierBot(commands.AutoShardedBot):
 
 
 def intents(*, message_content: bool) -> discord.Intents:
-    """What the bot is told of: guilds, messages and reactions, and no members and presences."""
+    """What the bot is told of: guilds, messages, reactions and votes in polls, and no members and presences."""
     wanted = discord.Intents.none()
     wanted.guilds = True
     wanted.messages = True
     wanted.reactions = True
+    wanted.guild_polls = True
     wanted.message_content = message_content
     return wanted

@@ -157,6 +157,17 @@ class Journal:
         """The last one to a question; None also while it is not known."""
         return _one(self._database.rows("SELECT * FROM questions WHERE first = ? ORDER BY attempt DESC LIMIT 1", first))
 
+    def last_of(self, tenant: str, asker: str) -> Question | None:
+        """The last question of somebody about which something was chosen."""
+        return _one(
+            self._database.rows(
+                "SELECT * FROM questions WHERE tenant = ? AND asker = ? AND acted IS NOT NULL"
+                " ORDER BY begun DESC LIMIT 1",
+                tenant,
+                asker,
+            )
+        )
+
     def last_in(self, tenant: str, channel: int, before: int) -> Question | None:
         """The last question that was asked in a channel before `before`."""
         return _one(

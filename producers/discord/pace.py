@@ -16,6 +16,7 @@ class Pace(Struct, frozen=True):
     settle: float = (
         270.0  # then silence is recorded: before the domain's horizon (examples/bot.toml), and after replies
     )
+    unasked: float = 480.0  # the same of summaries and follow-ups, whose horizon is ten minutes
     forget: float = 172_800.0  # the journal keeps so much, for feedback that comes late
     running: int = 1_000  # answers at once
     waiting: int = 2_000  # questions beyond these are refused

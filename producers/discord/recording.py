@@ -1,6 +1,6 @@
 """What came of decisions, brought to where it can not be lost; before anybody is told that it is noted."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import structlog
 
@@ -9,13 +9,18 @@ from producers.deciding import Deciding, SpoolFullError
 from .journal import Journal
 from .metrics import BotMetrics
 
+#: What to observe when a component of a decision has a value.
+Meaning = Callable[[str, str, float], Mapping[str, float]]
+
 _log = structlog.stdlib.get_logger(__name__)
 
 
 class Recording:
     """Records."""
 
-    def __init__(self, journal: Journal, deciding: Deciding, metrics: BotMetrics) -> None:
+    def __init__(self, journal: Journal, deciding: Deciding, metrics: BotMetrics, meaning: Meaning) -> None:
+        """meaning: of a decision, a component and its value (`Aftermath.meaning`)."""
+        self._meaning = meaning
         self._journal = journal
         self._deciding = deciding
         self._metrics = metrics
@@ -35,7 +40,8 @@ class Recording:
 
         who: a pseudonym, where several people can say the same.
         """
-        if not await self.observe(tenant, decision, {component: value}, f"{component}:{who}" if who else component):
+        said = self._meaning(decision, component, value)
+        if not await self.observe(tenant, decision, said, f"{component}:{who}" if who else component):
             return None
         self._metrics.feedback.labels(component).inc()
         return self._journal.hear(decision, component)

@@ -58,6 +58,20 @@ class Deciding:
             known.setdefault(name, value)
 
 
+class Chosen(Deciding):
+    """Decides as it is told, by domain, and notes what it is asked."""
+
+    def __init__(self, **arms):
+        super().__init__()
+        self.arms = arms
+        self.asked = []
+
+    async def decide(self, tenant, domain, features, **named):
+        self.chosen = self.arms.get(domain, "small")
+        self.asked.append((domain, named))
+        return await super().decide(tenant, domain, features, **named)
+
+
 class _Bot(CroupierBot):
     async def setup_hook(self):
         await super().setup_hook()
@@ -78,7 +92,7 @@ def catalogue(server):
 
 
 @asynccontextmanager
-async def answering(local, directory, models, *, deciding=None, pace=PACE, setups=SETUPS, **settings):
+async def answering(local, directory, models, *, deciding=None, pace=PACE, setups=SETUPS, figures=None, **options):
     """A bot that is ready; a second one after it, with the same directory, goes on from what the first one kept.
 
     Leaving it is what SIGKILL is to answers: nothing waits for them.
@@ -92,11 +106,12 @@ async def answering(local, directory, models, *, deciding=None, pace=PACE, setup
             providers,
             people,
             stored,
-            None,
+            figures,
             MODELS,
             directory,
             prices=lambda arm, request: MODELS.index(arm) * 0.01,
             pace=pace,
+            **options,
         )
         try:
             async with connected(_Bot(parts, setups, guild_ready_timeout=QUICK), local) as bot:

@@ -1,5 +1,5 @@
 """The local Discord as a fixture."""
 
-from tests.standins.clients import local
+from tests.standins.clients import local, unlimited
 
-__all__ = ["local"]
+__all__ = ["local", "unlimited"]

@@ -35,8 +35,8 @@ def check_link(text: str, ports: frozenset[int] = PORTS) -> URL:
     try:
         url = URL(text)
         host, port = url.host, url.port
-    except ValueError as error:
-        raise LinkRefusedError(f"a link that cannot be read: {error}") from None
+    except ValueError:
+        raise LinkRefusedError("a link that cannot be read") from None
     if url.scheme not in {"http", "https"} or not host:
         raise LinkRefusedError(f"a link of scheme {url.scheme!r:.40}; only http and https are followed")
     if url.user is not None or url.password is not None:

@@ -84,6 +84,11 @@ def links_of(text: str) -> tuple[str, ...]:
     return tuple(found)[:MOST_LINKS]
 
 
+def without_links(text: str) -> str:
+    """What a text says beside its links."""
+    return _LINK.sub("", text).strip()
+
+
 def cut(sources: Sequence[Source], most: int = MOST_CHARACTERS) -> tuple[Source, ...]:
     """Within `most` characters in all.  Short sources stay whole; the beginnings of long ones share what is left."""
     left, kept = most, {}
