@@ -138,7 +138,10 @@ class FleetStatistics(Struct, array_like=True, frozen=True, tag="fleet.1"):
 
 
 class Kpi(Struct, array_like=True, frozen=True, tag="kpi.1"):
-    """One bucket's value so far: tenant, domain, arm and hour.  The last record of a bucket is its value."""
+    """One bucket's value so far: tenant, domain, arm and hour.  The last record of a bucket is its value.
+
+    An interaction is the chosen arm's; one that was not followed is the arm's that answered, if that is known.
+    """
 
     tenant: Name
     domain: Name
@@ -157,6 +160,7 @@ class Kpi(Struct, array_like=True, frozen=True, tag="kpi.1"):
     latency_ms_p95: float | None
     latency_sketch: bytes  # DDSketch (protobuf), so that buckets can be merged
     applied: Count  # reflects the outcomes partition up to (not including) this offset
+    unfollowed: Count = 0  # of the interactions: nobody acted on the decision, a fallback answered
 
 
 class DeadLetter(Struct, array_like=True, frozen=True, tag="dead_letter.1"):

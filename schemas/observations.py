@@ -7,6 +7,8 @@ anything is learned (`was_followed`).  What the others earn, a domain's reward s
 from collections.abc import Mapping
 from typing import Final
 
+from .events import Decision
+
 SUCCESS: Final = "success"
 QUALITY: Final = "quality"
 COST: Final = "cost"
@@ -52,3 +54,9 @@ MEANINGS: Final[Mapping[str, tuple[str, str]]] = {
 def was_followed(observations: Mapping[str, float]) -> bool:
     """Whether what was observed is about the arm that the decision chose: its `unfollowed` is absent or 0."""
     return not observations.get(UNFOLLOWED, 0.0) > 0.0
+
+
+def answered_by(decision: Decision, observations: Mapping[str, float]) -> str | None:
+    """The arm that answered where it is said that it was not the chosen one, if it is among the decision's arms."""
+    index = observations.get(ANSWERED_BY, -1.0)
+    return decision.arms[int(index)] if index.is_integer() and 0 <= index < len(decision.arms) else None

@@ -38,7 +38,7 @@ def worker_stages(*, early_ms: int = EARLY_MS, remember_ms: int = REMEMBER_MS) -
 
     return [
         Stage("joiner", (topics.DECISIONS.name, topics.REWARDS.name), joiner, changelog=topics.JOINER_STATE.name),
-        Stage("learner", (topics.OUTCOMES.name,), learner, topics.LEARNER_STATE.name, state_version=2, rebuilds=True),
+        Stage("learner", (topics.OUTCOMES.name,), learner, topics.LEARNER_STATE.name, state_version=3, rebuilds=True),
         Stage("router", (topics.CONTEXTS.name,), router, urgent=True, waits_for=("learner", "joiner")),
     ]
 

@@ -227,7 +227,8 @@ def learned_from(wanted: Wanted, events: Sequence[SpecChange | Outcome]) -> tupl
             state.learn(waiting)
             waiting = []
     state.learn(waiting)
-    count = int(state.report()["counts"]["outcomes"])
+    counts = state.report()["counts"]
+    count = int(counts["outcomes"] - counts["unfollowed"])
     if not count:
         why = f": {refused}" if refused else ""
         raise SpecificationError(

@@ -80,6 +80,7 @@ class Answer(Struct, frozen=True):
     domain: str
     outcomes: int
     skipped: int  # outcomes nothing can be said of
+    unfollowed: int  # outcomes of decisions that nobody acted on: left out
     units: int  # who the outcomes are about; as many as outcomes where they do not say
     learned_from: int  # outcomes that policies learned from before they were fixed; 0: they learned along
     logged: Less  # the value of what was logged; `than` is empty
@@ -123,6 +124,7 @@ def answer(
         history.spec.domain,
         int(judged.sum()),
         history.skipped + len(history.outcomes) - n,
+        history.unfollowed,
         int(logged.where(judged).cluster.max()) + 1,
         learned,
         _of_logged(logged.where(judged), rng),

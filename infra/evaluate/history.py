@@ -6,6 +6,7 @@ from typing import NamedTuple
 from schemas.domains import DomainSpec
 from schemas.errors import BadRecordError, CroupierError
 from schemas.events import Outcome, SpecChange
+from schemas.observations import was_followed
 from stream_workers.learning.outcomes import check
 
 
@@ -24,10 +25,15 @@ class Era(NamedTuple):
 
 
 class History(NamedTuple):
-    """Of one domain.  skipped: outcomes nothing can be learned from, and such that came before any specification."""
+    """Of one domain.
+
+    skipped: outcomes nothing can be learned from, and such that came before any specification; unfollowed: outcomes of
+    decisions that nobody acted on, which say nothing of what was decided.
+    """
 
     eras: list[Era]
     skipped: int
+    unfollowed: int = 0
 
     @property
     def spec(self) -> DomainSpec:
@@ -48,7 +54,7 @@ def history_of(events: Iterable[SpecChange | Outcome], tenant: str, domain: str)
     """
     eras: list[Era] = []
     seen: set[int] = set()
-    version, skipped, removed = -1, 0, True
+    version, skipped, unfollowed, removed = -1, 0, 0, True
     others: set[str] = set()
     for event in events:
         name = domain_of(event)
@@ -68,8 +74,11 @@ def history_of(events: Iterable[SpecChange | Outcome], tenant: str, domain: str)
         if removed or not _plain(event, eras[-1].spec):
             skipped += 1
             continue
+        if not was_followed(event.observations):
+            unfollowed += 1
+            continue
         eras[-1].outcomes.append(event)
-    return _checked(History(eras, skipped), tenant, domain, others)
+    return _checked(History(eras, skipped, unfollowed), tenant, domain, others)
 
 
 def domain_of(event: SpecChange | Outcome) -> tuple[str, str]:
@@ -91,6 +100,11 @@ def _checked(found: History, tenant: str, domain: str, others: set[str]) -> Hist
         there = ", ".join(sorted(others)[:10]) or "none"
         raise EvaluationError(
             f"there is no specification of {tenant}/{domain} among these outcomes; domains that are there: {there}"
+        )
+    if not found.outcomes and found.unfollowed:
+        raise EvaluationError(
+            f"nobody acted on any of the {found.unfollowed} decisions of {tenant}/{domain} that have an outcome: "
+            "fallback arms answered (docs/decision-path.md)"
         )
     if not found.outcomes:
         raise EvaluationError(

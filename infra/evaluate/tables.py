@@ -33,6 +33,8 @@ def tables(answer: Answer) -> RenderableType:
         title.append(f", after the first {answer.learned_from:,} to learn from", "")
     if answer.skipped:
         title.append(f"; {answer.skipped:,} could not be used", "yellow")
+    if answer.unfollowed:
+        title.append(f"; {count(answer.unfollowed, 'decision')} nobody acted on: left out", "yellow")
     title.append(f"\nwhat was logged earned {_estimate(answer.logged)}", "")
     parts: list[RenderableType] = [title]
     for policy in answer.policies:

@@ -8,6 +8,7 @@ from msgspec import Struct
 from infra.readable.plain import floats
 from schemas.domains import DomainSpec
 from schemas.events import Decision
+from schemas.observations import answered_by, was_followed
 from stream_workers.joining.rules import Spans
 
 from .earned import Earned, earned
@@ -66,6 +67,8 @@ class Explanation(Struct, frozen=True):
     ended_at: int | None
     outcome_offset: int | None
     observations: dict[str, float]  # of the outcome; before there is one, of the feedback that was joined
+    followed: bool  # as far as was observed, somebody acted on it; otherwise it is counted, and nothing learns from it
+    answered_by: str | None  # the arm that answered instead, if it is known and among the eligible ones
     earned: Earned | None  # under the specification that decided
     origin: Origin
     learned_as: Earned | None  # where another specification was in force by the time of the outcome
@@ -119,6 +122,8 @@ def explain(evidence: Evidence, spans: Spans, now_ms: int, thought: Replayed | N
         ended_at=None if outcome is None else outcome.event.ended_at_ms,
         outcome_offset=None if outcome is None else outcome.offset,
         observations=observations,
+        followed=was_followed(observations),
+        answered_by=answered_by(decision, observations),
         earned=None if outcome is None or spec is None else earned(decision.spec, spec, observations),
         origin=origin_of(decision, spec),
         learned_as=None if outcome is None or later is None else earned(*later, observations),

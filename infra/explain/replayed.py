@@ -91,7 +91,7 @@ def replayed(state: DomainState, decision: Decision) -> Replayed:
         for name, a in zip(decision.arms, places, strict=True)
     ]
     return Replayed(
-        report["counts"]["outcomes"],
+        report["counts"]["outcomes"] - report["counts"]["unfollowed"],
         state.version,
         choices.propensities[0, places].tobytes() == decision.propensities,
         report["lambda"],

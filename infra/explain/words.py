@@ -40,7 +40,7 @@ def words(explanation: Explanation) -> RenderableType:
     if explanation.feedback:
         parts.append(_feedback(explanation))
     parts += map(Text, _end(explanation))
-    if explanation.earned is not None:
+    if explanation.earned is not None and explanation.followed:
         parts.append(_earned(explanation.earned))
     return Group(*parts)
 
@@ -194,6 +194,13 @@ def _feedback(e: Explanation) -> Table:
 
 def _end(e: Explanation) -> Iterator[str]:
     missing = ", ".join(map(printable, e.missing))
+    if e.answered_by is not None:
+        yield f"{printable(e.answered_by)} answered instead of {printable(e.arm)}."
+    if not e.followed:
+        yield (
+            "Nobody acted on it: the answer came from a fallback, because the decision was late or Kafka could not be "
+            "reached. It is counted and charged, and nothing is learned from it."
+        )
     if not e.feedback:
         yield "No feedback came." if e.ended in ("horizon", "overdue") else "No feedback came yet."
     if e.ended == "open":
@@ -211,6 +218,8 @@ def _end(e: Explanation) -> Iterator[str]:
         else:
             lacks = f"; not observed: {missing}" if missing else ""
             yield f"It ended with its horizon, after {after}{lacks}."
+        if not e.followed:
+            return
         if e.earned is None:
             yield (
                 f"Version {e.spec} of the specification is no longer to be found, so what that was worth then cannot "

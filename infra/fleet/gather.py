@@ -10,6 +10,7 @@ from schemas import wire
 from schemas.domains import DomainSpec, Input
 from schemas.errors import BadRecordError
 from schemas.events import Outcome, SpecChange
+from schemas.observations import was_followed
 from schemas.topics import OUTCOMES
 from stream_workers.bandits.fleet import Blocks, contribution
 from stream_workers.learning.outcomes import check
@@ -94,6 +95,8 @@ class Partition:
         try:
             check(outcome, change.spec)
         except BadRecordError:
+            return
+        if not was_followed(outcome.observations):
             return
         reward, _ = reward_of(change.spec, outcome.observations)
         rows = self._rows.setdefault(name, deque(maxlen=MOST_OUTCOMES))

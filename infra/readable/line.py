@@ -9,6 +9,7 @@ from rich.text import Text
 from schemas import wire
 from schemas.errors import BadRecordError
 from schemas.events import Clock, Context, DeadLetter, Decision, FleetStatistics, Kpi, Outcome, Reward, SpecChange
+from schemas.observations import answered_by, was_followed
 from schemas.topics import SPECS
 
 from .characters import key_text, preview, printable
@@ -135,6 +136,9 @@ def _outcome(text: Text, event: Outcome) -> None:
     text.append(f"  {event.ended}", "green" if event.ended == "complete" else "yellow")
     text.append(f" after {span(event.ended_at_ms - event.decided_at_ms)}  ")
     text.append(printable(arm_of(decision) or f"choice {decision.choice}"), "bold green")
+    if not was_followed(event.observations):
+        answered = answered_by(decision, event.observations)
+        text.append(f", not followed{'' if answered is None else f': {printable(answered)} answered'}", "yellow")
     text.append(f"  {observed(event.observations)}  ")
     text.append(f"(number {event.ordinal}, decided at offset {event.decision_offset})", "dim")
 
@@ -167,6 +171,7 @@ def _kpi(text: Text, event: Kpi) -> None:
         ("success", event.success_sum, event.success_count, "{:.1%}".format),
         ("errors", event.error_sum, event.error_count, "{:.1%}".format),
         ("feedback", event.with_feedback, event.interactions, "{:.1%}".format),
+        ("not followed", event.unfollowed, event.interactions if event.unfollowed else 0, "{:.1%}".format),
     ):
         if count:
             text.append(f", {name} {form(total / count)}")

@@ -170,6 +170,9 @@ def _domains(report: Report) -> Table:
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("domain", overflow="fold")
     table.add_column("outcomes", justify="right")
+    unfollowed = any(domain.get("counts", {}).get("unfollowed") for domain in report.domains)
+    if unfollowed:
+        table.add_column("not followed", justify="right")
     for name in ("champion", "best fixed arm", "ahead by", "predictions off by"):
         table.add_column(name, overflow="fold")
     for domain in report.domains:
@@ -179,12 +182,15 @@ def _domains(report: Report) -> Table:
         table.add_row(
             Text(printable(f"{domain.get('tenant')}/{domain.get('domain')}")),
             f"{domain.get('counts', {}).get('outcomes', 0):,}",
+            *([f"{domain.get('counts', {}).get('unfollowed', 0):,}"] if unfollowed else []),
             _valued(champion.get("name", ""), champion.get("value")),
             _valued(best, arm.get("value")),
             _valued("", domain.get("champion_less_best_fixed")),
             _off_by(domain.get("checks", {})),
         )
     table.caption = "Estimated mean rewards, with 95% intervals that hold at every moment at once."
+    if unfollowed:
+        table.caption += "\nNot followed: fallback arms answered; these are counted, and nothing learns from them."
     table.caption_style = "dim"
     table.caption_justify = "left"
     return table

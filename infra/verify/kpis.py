@@ -17,7 +17,7 @@ from msgspec.msgpack import Decoder, Encoder
 from schemas import wire
 from schemas.domains import Component, DomainSpec
 from schemas.errors import BadRecordError
-from schemas.events import Kpi, Outcome, Reward, SpecChange
+from schemas.events import Decision, Kpi, Outcome, Reward, SpecChange
 from schemas.topics import KPIS
 
 from .findings import Fault, Findings, Pending, Place
@@ -47,6 +47,7 @@ class _Sums(Struct, array_like=True):
     success_count: int = 0
     error_sum: float = 0.0
     error_count: int = 0
+    unfollowed: int = 0
     latencies: int = 0
     compared: bool = False
     beyond: int | None = None  # offset of the first outcome that its KPI does not reflect
@@ -129,7 +130,7 @@ class KpiCheck:
             except BadRecordError:
                 return
         hour = outcome.decided_at_ms // HOUR_MS * (HOUR_MS // 1000)
-        key = _encode((decision.tenant, decision.domain, decision.arm, hour))
+        key = _encode((decision.tenant, decision.domain, _arm(decision, observed), hour))
         value = self._sums.get(key)
         sums = _Sums() if value is None else _decode_sums(value)
         known = self._find(key)
@@ -180,6 +181,7 @@ class KpiCheck:
         sums.interactions += 1
         sums.with_feedback += complete
         sums.reward_sum += reward
+        sums.unfollowed += observed.get("unfollowed", 0.0) > 0.0
         if "cost" in observed:
             sums.cost_sum += observed["cost"]
             sums.cost_count += 1
@@ -198,7 +200,7 @@ class KpiCheck:
     def _compare(self, key: bytes, sums: _Sums, offset: int, kpi: Kpi) -> None:
         sums.compared = True
         self.buckets += 1
-        for name in _Sums.__struct_fields__[:9]:
+        for name in _Sums.__struct_fields__[:10]:
             found, expected = getattr(kpi, name), getattr(sums, name)
             if found != expected:
                 self._wrong(offset, f"{_named(kpi)}: {name} is {found!r}; its outcomes give {expected!r}")
@@ -216,6 +218,14 @@ class KpiCheck:
 
     def _place(self, offset: int | None) -> Place:
         return Place(KPIS.name, self._partition, offset)
+
+
+def _arm(decision: Decision, observed: dict[str, float]) -> str:
+    """Whose interaction it is: the chosen arm's, or, if nobody followed and it is known, of the one that answered."""
+    number = observed.get("answered_by", -1.0)
+    if observed.get("unfollowed", 0.0) > 0.0 and number in range(len(decision.arms)):
+        return decision.arms[int(number)]
+    return decision.arm
 
 
 def _reward(spec: DomainSpec, observed: dict[str, float]) -> tuple[float, bool]:

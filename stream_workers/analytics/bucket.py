@@ -1,17 +1,19 @@
 """What is kept of one tenant's domain, arm and hour: running sums in the order of the log, and a latency sketch."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from msgspec import Struct, field
 
 from schemas.events import Kpi
+from schemas.observations import was_followed
 
 from .latency import LatencySketch
 
 HOUR_MS = 3_600_000
 _PREFIX = b"bucket/"
+_FIRST_FIELDS: Final = 11  # type, and the fields up to `latency`
 
 
 class BucketId(NamedTuple):
@@ -40,12 +42,14 @@ class Bucket(Struct, array_like=True, tag="bucket.1"):
     error_sum: float = 0.0
     error_count: int = 0
     latency: LatencySketch = field(default_factory=LatencySketch)
+    unfollowed: int = 0  # of the interactions: a fallback answered, and nobody acted on the decision
 
     def add(self, observations: Mapping[str, float], reward: float, complete: bool) -> None:
         """Count one outcome.  observations: finite; reward: by the specification in force; complete: had feedback."""
         self.interactions += 1
         self.with_feedback += complete
         self.reward_sum += reward
+        self.unfollowed += not was_followed(observations)
         if (cost := observations.get("cost")) is not None:
             self.cost_sum += cost
             self.cost_count += 1
@@ -78,11 +82,19 @@ class Bucket(Struct, array_like=True, tag="bucket.1"):
             latency_ms_p95=self.latency.quantile(0.95),
             latency_sketch=self.latency.to_bytes(),
             applied=applied,
+            unfollowed=self.unfollowed,
         )
 
     def to_bytes(self) -> bytes:
-        """The bucket's value in the state."""
-        return _encode(self)
+        """The bucket's value in the state.
+
+        Fields that came later are left out at the end while they have their defaults: the bytes that releases before
+        them left for the same outcomes.
+        """
+        value = _encode(self)
+        if self.unfollowed == 0:
+            value = _encode(_parts(value)[:_FIRST_FIELDS])
+        return value
 
     @staticmethod
     def from_bytes(value: bytes) -> "Bucket":
@@ -100,6 +112,7 @@ def _from_plain(_type: type, value: Any) -> Any:
 
 
 _encode = msgspec.msgpack.Encoder(enc_hook=_to_plain).encode
+_parts = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode
 _decoder = msgspec.msgpack.Decoder(Bucket, dec_hook=_from_plain)
 
 

@@ -9,6 +9,7 @@ from msgspec.msgpack import Decoder
 
 from schemas.errors import BadRecordError, Reason
 from schemas.events import Outcome, Reward, SpecChange
+from schemas.observations import answered_by, was_followed
 from schemas.wire import check_reward, decode, encode
 from stream_workers.learning.reward import reward_of
 from stream_workers.ordinals import Ordinals
@@ -121,7 +122,10 @@ class AnalyticsProcessor:
                 "log; apply one with `croupier domains apply`",
             )
         reward, complete = reward_of(change.spec, observations)
-        bucket_id = BucketId(hour_of(outcome.decided_at_ms), decision.tenant, decision.domain, decision.arm)
+        arm = decision.arm
+        if not was_followed(observations):  # then the bucket is that of whoever answered, as far as it is known
+            arm = answered_by(decision, observations) or arm
+        bucket_id = BucketId(hour_of(outcome.decided_at_ms), decision.tenant, decision.domain, arm)
         bucket = self._buckets.get(bucket_id)
         if bucket is None:
             bucket = self._buckets[bucket_id] = self._load(bucket_id)

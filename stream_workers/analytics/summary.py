@@ -27,6 +27,7 @@ class Summary(Struct, frozen=True):
     latency_ms_p50: float | None
     latency_ms_p95: float | None
     latency_sketch: bytes
+    unfollowed: int = 0  # of the interactions: a fallback answered
 
     @property
     def reward(self) -> float | None:
@@ -90,6 +91,7 @@ def merge(parts: Iterable[Kpi | Summary]) -> Summary:
         latency_ms_p50=sketch.quantile(0.50),
         latency_ms_p95=sketch.quantile(0.95),
         latency_sketch=sketch.to_bytes(),
+        unfollowed=count(lambda item: item.unfollowed),
     )
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from schemas.domains import DomainSpec
 from schemas.errors import SpecificationError
 from schemas.events import Outcome
+from schemas.observations import was_followed
 from stream_workers.bandits import cost_model, pacer, quality
 from stream_workers.bandits.address import address_of
 from stream_workers.bandits.arrays import Arrays
@@ -67,7 +68,7 @@ class Choices(NamedTuple):
 class Thought(NamedTuple):
     """What the champion thought of outcomes just before it learned each of them."""
 
-    there: NDArray[np.bool_]  # (n,) of these it learned: the arm that acted is still there
+    there: NDArray[np.bool_]  # (n,) of those that were followed, which it learned: the arm that acted is still there
     probabilities: NDArray[np.float64]  # (m, K), of those that are there
     estimates: NDArray[np.float64] | None  # (m, K)
 
@@ -278,8 +279,13 @@ class DomainState:
     def learn(self, outcomes: Sequence[Outcome]) -> Thought | None:
         """Learn outcomes in log order; each must have passed `check`.  None: nothing but the budget's was learned.
 
-        An outcome whose arm was removed since teaches only the budget, and is counted.
+        An outcome whose arm was removed since teaches only the budget, and is counted.  One whose decision nobody acted
+        on (`observations.was_followed`) teaches nothing, not even the budget, and is counted; what is returned is about
+        the others.
         """
+        followed = [each for each in outcomes if was_followed(each.observations)]
+        self.pass_over(len(outcomes) - len(followed))
+        outcomes = followed
         if not outcomes:
             return None
         terms = self._terms
@@ -291,7 +297,7 @@ class DomainState:
         )  # fmt: skip
         there: NDArray[np.bool_] = data.chosen >= 0
         counts = self._own["counts"]
-        counts += (len(outcomes), data.complete.sum(), 0, (~np.isnan(data.costs)).sum())
+        counts += (len(outcomes), data.complete.sum(), 0, (~np.isnan(data.costs)).sum(), 0)
         if not there.all():
             counts[2] += (~there).sum()
             data = data.where(there)
@@ -318,6 +324,11 @@ class DomainState:
             data.ended, data.lapsed,
         )  # fmt: skip
         return Thought(there, *thought[0])
+
+    def pass_over(self, outcomes: int) -> None:
+        """Count so many outcomes that were not followed."""
+        counts = self._own["counts"]
+        counts += (outcomes, 0, 0, 0, outcomes)
 
     def report(self) -> dict[str, Any]:
         """Plain data for status and explanations: counts, lambda, and values with 95% time-uniform intervals."""

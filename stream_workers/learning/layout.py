@@ -13,7 +13,7 @@ COMPONENTS: Final = 6  # number of reward components
 COST: Final = 7  # which of them is "cost", or -1
 PRICES: Final = 8  # (K,)
 LAMBDA: Final = 9  # (1,)
-COUNTS: Final = 10  # (4,) int64
+COUNTS: Final = 10  # (COUNTERS,) int64
 VALUES: Final = 11  # this and the following: the arrays of `evaluation.progressive.PARTS`
 WEIGHTS: Final = 12
 FIXED: Final = 13
@@ -34,6 +34,9 @@ COSTS_SIGNS: Final = 27
 COSTS_UNITS: Final = 28
 COSTS_BASES: Final = 29
 INTEGERS: Final = 30
+
+#: `terms.COUNTED`.
+COUNTERS: Final = 5
 
 # Of a domain: floats.
 STEERING: Final = 0  # (bandits.steering.CONSTANTS,)

@@ -44,6 +44,14 @@ def _announce(domain: Integers, policies: Integers) -> None:
             prefetch(policy[learner.COUNTERS], policy[learner.PANELS] - policy[learner.COUNTERS])
 
 
+@kernel("void(i8[::1], i8)")
+def count_unfollowed(domain: Integers, outcomes: int) -> None:
+    """Count so many outcomes of a domain that were not followed (`DomainState.pass_over`)."""
+    counts = integers(domain[layout.COUNTS], layout.COUNTERS)
+    counts[0] += outcomes
+    counts[4] += outcomes
+
+
 @kernel(
     "i8(i8[:,::1], f8[:,::1], i8[:,::1], f8[:,::1], i8[::1], i8[::1], f4[:,::1], b1[:,::1], i8[::1], f8[::1], "
     "f4[:,::1], f8[::1], f8[::1], b1[::1], f8[::1], f8[::1], b1[::1], i8[::1], i8[::1], i8[::1])"
@@ -117,7 +125,7 @@ def learn_many(
         lambdas, begun, over = floats[3, :rows], floats[4, :rows], floats[5, :rows]
         whole, late = flags[0, :rows], flags[1, :rows]
         logged = all_logged[: rows * K].reshape(rows, K)
-        counts = integers(domain[layout.COUNTS], 4)
+        counts = integers(domain[layout.COUNTS], layout.COUNTERS)
         counts[0] += rows
         for i in range(rows):
             row = order[begin + i]

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from schemas import topics, wire
 from schemas.errors import BadRecordError, Reason, SpecificationError
 from schemas.events import Outcome, SpecChange
+from schemas.observations import was_followed
 
 from ..columnar.rows import FetchedRecords
 from ..ordinals import Ordinals
@@ -101,6 +102,9 @@ class LearnerProcessor:
                 done += end - begin
                 fresh = self._ordinals.first_of(part.ordinal)
                 part = part if fresh.all() else part.where(fresh)
+                if not part.followed.all():
+                    self._cache.table.pass_over(part.slot[~part.followed])
+                    part = part.where(part.followed)
                 self._cache.table.learn(part)
                 if self.recent_outcomes.looked_at:
                     self._remember(records, part)
@@ -161,7 +165,7 @@ class LearnerProcessor:
         if state.charge(outcome):  # also where it cannot be learned from: it was paid for
             self._cache.learned(name)
         check(outcome, state.spec)
-        if name in self.recent_outcomes.looked_at:
+        if name in self.recent_outcomes.looked_at and was_followed(outcome.observations):
             self.recent_outcomes.add(outcome, state.spec)
         waiting.setdefault(name, []).append(outcome)
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.events import MAX_ARMS, MAX_FEATURES, MAX_OBSERVATIONS, Decision, Outcome
+from schemas.observations import COST, UNFOLLOWED
 
 from ..bandits.kernel import kernel
 from ..columnar.memory import Bytes, copy_bytes, equal
@@ -43,7 +44,8 @@ _OUTCOME: Final = np.frombuffer(bytearray(str(Outcome.__struct_config__.tag).enc
 _DECISION: Final = np.frombuffer(bytearray(str(Decision.__struct_config__.tag).encode()), np.uint8)
 _COMPLETE: Final = np.frombuffer(bytearray(b"complete"), np.uint8)
 _HORIZON: Final = np.frombuffer(bytearray(b"horizon"), np.uint8)
-_COST: Final = np.frombuffer(bytearray(b"cost"), np.uint8)
+_COST: Final = np.frombuffer(bytearray(COST.encode()), np.uint8)
+_UNFOLLOWED: Final = np.frombuffer(bytearray(UNFOLLOWED.encode()), np.uint8)
 _OUTCOME_FIELDS: Final = 1 + len(Outcome.__struct_fields__)
 #: Elements of a decision's array: as the first releases wrote it, with unit, after and chain, and with restrictions.
 _DECISION_LEAST: Final = 15
@@ -116,29 +118,34 @@ def _is_row(data: Bytes, at: int, size: int, row: Bytes) -> bool:
 @kernel()
 def _read_observations(
     data: Bytes, at: int, end: int, parts: NDArray[np.uint8], first: int, components: int, values: Floats
-) -> tuple[float, int]:
-    """Write values (components,), NaN: not observed.  (cost, position after them, -1 if they are not plain)."""
+) -> tuple[float, bool, int]:
+    """Write values (components,), NaN: not observed.
+
+    (cost, whether it was followed, position after them: -1 if they are not plain).
+    """
     count, at = read_map(data, at, end)
     if at < 0 or count > MAX_OBSERVATIONS:
-        return 0.0, -1
-    cost = np.nan
+        return 0.0, True, -1
+    cost, followed = np.nan, True
     for c in range(components):
         values[c] = np.nan
     for k in range(count):
         begin, size, at = _read_name(data, at, end, NAME_BYTES)
         if at < 0:
-            return 0.0, -1
+            return 0.0, True, -1
         value, at = read_number(data, at, end)
         if at < 0 or not abs(value) <= _LARGEST:
-            return 0.0, -1
+            return 0.0, True, -1
         if _is(data, begin, size, _COST):
             cost = value
+        elif _is(data, begin, size, _UNFOLLOWED):
+            followed = not value > 0.0
         for step in range(components):
             c = (k + step) % components  # usually in the order of the specification
             if _is_row(data, begin, size, parts[first + c]):
                 values[c] = value
                 break
-    return cost, at
+    return cost, followed, at
 
 
 @kernel()
@@ -198,7 +205,7 @@ def _read_arms(
 @kernel(
     "i8(u1[::1], i8[::1], i8[::1], i8[::1], i8[::1], u8[::1], i8[::1], u1[::1], i8[:,::1], i8[:,::1], f8[:,::1], "
     "u1[:,::1], u1[:,::1], f8[:,::1], i8[::1], i8[::1], i8[::1], i8[::1], f4[:,::1], b1[:,::1], i8[::1], f8[::1], "
-    "f4[:,::1], f8[::1], f8[::1], b1[::1], f8[::1], f8[::1], b1[::1], i8[::1])"
+    "f4[:,::1], f8[::1], f8[::1], b1[::1], f8[::1], f8[::1], b1[::1], i8[::1], b1[::1])"
 )
 def read_outcomes(
     data: Bytes,
@@ -231,6 +238,7 @@ def read_outcomes(
     ended: Floats,
     lapsed: NDArray[np.bool_],
     group: Places,
+    followed: NDArray[np.bool_],
 ) -> int:
     """Read n outcomes; how many are plain.
 
@@ -322,7 +330,7 @@ def read_outcomes(
                 length += np.float64(numbers[j]) * np.float64(numbers[j])
         if not np.isfinite(length):
             continue
-        cost, after = _read_observations(
+        cost, acted_on, after = _read_observations(
             data, observations_at, end, part_names, domain[layout.PARTS], components, values
         )
         if after < 0:
@@ -331,7 +339,7 @@ def read_outcomes(
         row[found], slot[found], ordinal[found] = i, which, number
         chosen[found], propensity[found], costs[found] = places[choice], np.float64(probabilities[choice]), cost
         decided[found], ended[found], lapsed[found] = np.float64(begun), np.float64(over), by_horizon
-        group[found] = group_of(data, unit_at, unit_at + unit_size, named)
+        group[found], followed[found] = group_of(data, unit_at, unit_at + unit_size, named), acted_on
         reward[found], complete[found] = worth(
             parts, domain[layout.PARTS], components, domain_floats[which, layout.DEFAULT], values
         )
@@ -357,6 +365,7 @@ class PlainOutcomes(NamedTuple):
     ended: Floats
     lapsed: NDArray[np.bool_]  # it ended with its horizon
     group: Places  # of the unit, see `evaluation.groups`
+    followed: NDArray[np.bool_]  # somebody acted on the decision
 
     def where(self, rows: Any) -> "PlainOutcomes":
         """Only these rows (a mask, or a slice)."""
@@ -376,6 +385,7 @@ def read(
         np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.int64), np.empty((n, width), np.float32),
         np.empty((n, arms), np.bool_), np.empty(n, np.int64), np.empty(n), np.empty((n, arms), np.float32), np.empty(n),
         np.empty(n), np.empty(n, np.bool_), np.empty(n), np.empty(n), np.empty(n, np.bool_), np.empty(n, np.int64),
+        np.empty(n, np.bool_),
     )  # fmt: skip
     columns = (records.data, records.key_at, records.key_size, records.value_at, records.value_size)
     arguments: list[Any] = [*(np.ascontiguousarray(each) for each in columns), *lookup, *tables, verdicts, *plain]

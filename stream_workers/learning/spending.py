@@ -1,8 +1,9 @@
 """What the decisions of a period have cost: the part of a hard cap that is a function of the outcomes log.
 
-An outcome is charged what was observed; one that ended without a cost, or with one that is no number, is charged the
-most that its arm may cost: a cap that is never passed must not trust what was lost.  What is decided and has no outcome
-yet is the router's (`routing.purse`).
+An outcome is charged what was observed, whoever answered; one that ended without a cost, or with one that is no number,
+is charged the most that it may have cost: a cap that is never passed must not trust what was lost.  That is the most of
+its arm or of the one that answered instead, and where nobody followed the decision and it is not known who answered, of
+the dearest.  What is decided and has no outcome yet is the router's (`routing.purse`).
 """
 
 import math
@@ -15,12 +16,12 @@ from numpy.typing import NDArray
 from schemas.domains import DomainSpec
 from schemas.errors import SpecificationError
 from schemas.events import Outcome
+from schemas.observations import COST, answered_by, was_followed
 
 #: The state: number of the period, USD.
 SIZE: Final = 2
 
 _HOUR_MS: Final = 3_600_000
-_COST: Final = "cost"
 
 
 class Cap(NamedTuple):
@@ -64,10 +65,18 @@ def charge(state: NDArray[np.float64], cap: Cap, outcome: Outcome) -> None:
         state[:] = (number, 0.0)
     if number < state[0]:
         return
-    decision = outcome.decision
-    cost = outcome.observations.get(_COST, math.nan)
-    arm = decision.arms[decision.choice] if decision.choice < len(decision.arms) else ""
-    state[1] += max(cost, 0.0) if math.isfinite(cost) else cap.most_of(arm)
+    cost = outcome.observations.get(COST, math.nan)
+    state[1] += max(cost, 0.0) if math.isfinite(cost) else _most(cap, outcome)
+
+
+def _most(cap: Cap, outcome: Outcome) -> float:
+    """USD that an outcome whose cost was lost may have cost."""
+    decision, observations = outcome.decision, outcome.observations
+    most = cap.most_of(decision.arms[decision.choice] if decision.choice < len(decision.arms) else "")
+    answered = answered_by(decision, observations)
+    if answered is not None:
+        return max(most, cap.most_of(answered))
+    return most if was_followed(observations) else max(most, cap.largest)
 
 
 def spent(state: NDArray[np.float64], number: int) -> float:

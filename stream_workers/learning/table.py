@@ -23,7 +23,7 @@ from ..evaluation.progressive import PARTS
 from ..routing.routes import Lookup, grown
 from . import layout
 from .domain import DomainState
-from .many import learn_many
+from .many import count_unfollowed, learn_many
 from .reading import NAME_BYTES, PlainOutcomes, read
 from .terms import Terms
 
@@ -219,6 +219,15 @@ class LearningTable:
         self._changed[touched[:groups]] = True
         self._alarmed[touched[:groups][alarms[:groups] > 0]] = True
         self._last[touched[:groups]] = self.calls
+
+    def pass_over(self, slots: NDArray[np.int64]) -> None:
+        """Count outcomes that were not followed, of these slots."""
+        found, times = np.unique(slots, return_counts=True)
+        for slot, count in zip(found.tolist(), times.tolist(), strict=True):
+            count_unfollowed(self.domains[slot], count)
+        self.calls += 1
+        self._changed[found] = True
+        self._last[found] = self.calls
 
     def take_changed(self) -> list[Name]:
         """The domains that have learned here since the last call."""

@@ -25,8 +25,8 @@ from stream_workers.honesty.checks import Subject, limits_of
 
 from . import spending
 
-#: Of the outcomes of a domain.
-COUNTED: Final = ("outcomes", "complete", "removed_arm", "costs")
+#: Of the outcomes of a domain; of those that were not followed only that, and that they are outcomes.
+COUNTED: Final = ("outcomes", "complete", "removed_arm", "costs", "unfollowed")
 
 
 assert DomainSpec.__struct_fields__[:2] == ("tenant", "domain")

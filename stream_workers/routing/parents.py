@@ -4,6 +4,8 @@ The joiner knows all decisions that are open, with what was observed, and the le
 domains that others look at: both from logs, so a restart changes nothing.  Both read with a delay of milliseconds what
 this very process wrote, so for the tenants that make chains it is kept here, too.  The router waits at its start until
 the joiner has read what its predecessor decided: of two decisions with one id the first is known, the one that counts.
+
+A decision that nobody acted on (`observations.was_followed`) is as if it were not known: nothing follows from it.
 """
 
 from collections import OrderedDict, deque
@@ -14,6 +16,7 @@ import numpy as np
 
 from schemas import topics, wire
 from schemas.events import Decision, Outcome
+from schemas.observations import was_followed
 
 from ..columnar.memory import Bytes
 from ..columnar.rows import Places, Rows
@@ -127,7 +130,7 @@ class Parents:
     def _look(self, tenant: str, decision: str) -> Parent | None:
         found = None if self._joiner is None else self._joiner.find_open(tenant, decision)
         if found is not None:
-            return self._open(*found)
+            return self._open(*found) if was_followed(found[1]) else None
         recent = self._learner.recent_outcomes
         for owner, domain in recent.looked_at:
             if owner == tenant and (outcome := recent.find((owner, domain), decision)) is not None:
@@ -135,7 +138,8 @@ class Parents:
         name = (tenant, decision)
         self._ended.index(self._of_outcome)
         if name in self._ended.known:
-            return self._ended.known[name]
+            parent = self._ended.known[name]
+            return parent if was_followed(parent.observations) else None
         self._decided.index(self._of_decision)
         return self._decided.known.get(name)
 

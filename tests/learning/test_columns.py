@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from schemas import wire
 from schemas.domains import Arm, Budget, Component, DomainSpec, Input, LearnerSpec, Quality
+from schemas.errors import BadRecordError
 from schemas.events import Decision, Outcome, SpecChange
-from stream_workers.learning import many, processor, reading
+from stream_workers.learning import domain, many, processor, reading
 from stream_workers.learning.processor import LearnerProcessor
 from stream_workers.learning.reward import reward_of
 from stream_workers.runtime.stage import MemoryState
@@ -94,6 +95,8 @@ def outcome_of(rng, spec, ordinal):
         decision = replace(decision, domain="unknown")
     elif odd < 0.11 and spec.width:
         decision = replace(decision, features=np.full(spec.width, np.nan, "<f4").tobytes())
+    elif odd < 0.115:
+        observations["unfollowed"] = float(rng.choice([0.0, 1.0, 1.0, 0.5, -1.0]))
     elif odd < 0.12:
         observations["quality"] = 1  # an integer is a number, too
     elif odd < 0.13:
@@ -116,11 +119,18 @@ def outcome_of(rng, spec, ordinal):
     )  # fmt: skip
 
 
-def log_of(seed, domains, length, learners=LEARNERS):
-    """Declarations, outcomes, repetitions, changes of specification and removals."""
+def log_of(seed, domains, length, learners=LEARNERS, *, looking=False):
+    """Declarations, outcomes, repetitions, changes of specification and removals.
+
+    looking: another domain of each tenant sees what these earn.
+    """
     rng = np.random.default_rng(seed)
     specs = [spec_of(rng, f"t{i}", learners) for i in range(domains)]
     events = [(spec.tenant, wire.encode(SpecChange(i, spec.tenant, "routing", spec))) for i, spec in enumerate(specs)]
+    if looking:
+        for spec in list(specs):
+            seeing = replace(spec, domain="seeing", inputs=(Input("routing", "recent_reward"),))
+            events.append((spec.tenant, wire.encode(SpecChange(0, spec.tenant, "seeing", seeing))))
     version = domains
     for ordinal in range(length):
         which = rng.integers(domains)
@@ -189,6 +199,67 @@ def test_the_bytes_of_one_by_one(seed, domains, batch, checkpoint, cached, learn
     records = log_of(seed, domains, 200, learners)
     expected = run(OneByOne, records, 50, 10**9)
     assert run(LearnerProcessor, records, batch, checkpoint, cached_bytes=cached) == expected
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(0, 2**32), st.integers(1, 4), st.floats(0.01, 0.9), st.sampled_from([LearnerProcessor, OneByOne]),
+    st.sampled_from([LEARNERS, WITH_OTHERS]),
+)  # fmt: skip
+def test_what_nobody_followed_teaches_nothing(seed, domains, share, kind, learners):
+    """A log with outcomes that were not followed, anywhere in it, leaves the state of the log without them, but for
+    their ordinals and counts: policies, values, checks, budgets, and what other domains see."""
+    rng = np.random.default_rng(seed)
+    records = log_of(seed, domains, 120, learners, looking=True)
+    mixed, inserted = [], 0
+    for record in records:
+        mixed.append(record)
+        if rng.random() < share:
+            spec = spec_in_force(mixed, record.key)
+            if spec is None:
+                continue
+            extra = outcome_of(rng, spec, 10**6 + inserted)
+            if extra.decision.domain != "routing":
+                continue
+            extra = replace(extra, observations={**extra.observations, "unfollowed": float(rng.choice([1.0, 0.5]))})
+            mixed.append(Record(0, record.key, wire.encode(extra)))
+            inserted += 1
+    mixed = [Record(offset, each.key, each.value) for offset, each in enumerate(mixed)]
+    found, dead = run(kind, mixed, 40, 2)
+    expected, _ = run(kind, records, 40, 2)
+    unfollowed = sum(content(value).counts["unfollowed"] for key, value in found.items() if key.startswith(b"domain/"))
+    assert unfollowed > 0 or inserted < 5 or len(dead) > 0
+    for items in (found, expected):
+        for key in [key for key in items if key.startswith(b"\x01ordinals") or key == b"applied"]:
+            del items[key]
+        for key in [key for key in items if key.startswith(b"domain/")]:
+            items[key] = without_counts(items[key])
+    assert found == expected
+
+
+def spec_in_force(records, tenant):
+    """The tenant's specification at the end of these records."""
+    spec, version = None, -1
+    for record in records:
+        if record.key == tenant and b"spec.1" in record.value[:16]:
+            try:
+                change = wire.decode("outcomes", record.value)
+            except BadRecordError:
+                continue
+            if change.version > version and change.tenant.encode() == tenant:
+                spec, version = change.spec, change.version
+    return spec
+
+
+def content(value):
+    return msgspec.msgpack.decode(value[6:], type=domain._Stored)
+
+
+def without_counts(value):
+    """A domain's state, without how many outcomes there were and how many of them nobody followed."""
+    stored = content(value)
+    counts = stored.counts
+    return replace(stored, counts={**counts, "outcomes": counts["outcomes"] - counts["unfollowed"], "unfollowed": 0})
 
 
 def test_most_are_read_as_columns():

@@ -89,6 +89,7 @@ LATER = {
     "decision.1-restrictions": _RESTRICTED,
     "outcome.1-unit": msgspec.structs.replace(EXAMPLES[4], decision=_CHAINED),
     "outcome.1-restrictions": msgspec.structs.replace(EXAMPLES[4], decision=_RESTRICTED),
+    "kpi.1-unfollowed": msgspec.structs.replace(EXAMPLES[6], unfollowed=2),
     "spec.1-priors": msgspec.structs.replace(EXAMPLES[5], priors={"linear": b"\x00\x01"}),
 }
 
