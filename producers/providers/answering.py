@@ -18,6 +18,7 @@ from .endpoints import endpoint, key_of
 from .estimate import output_limit, request_tokens
 from .metrics import ProviderMetrics
 from .race import Race
+from .throttle import Throttle
 
 _log = structlog.get_logger(__name__)
 
@@ -49,6 +50,7 @@ class Providers:
             else:
                 _log.warning("provider left out: it has no key", provider=name, variable=provider.key_variable)
         self._breakers = {arm: Breaker(catalogue.breaker, clock, _teller(arm)) for arm in catalogue.models}
+        self._throttle = Throttle(catalogue.throttle)
         self._metrics = ProviderMetrics(registry or CollectorRegistry(), self.breakers)
 
     async def __aenter__(self) -> Self:
@@ -80,6 +82,7 @@ class Providers:
 
     def stream(self, ranking: Sequence[str], request: Request) -> Race:
         """As `Answering.stream`."""
+        self._throttle.request()
         reasons = self.restrictions(ranking, request)
         return Race(
             [arm for arm in dict.fromkeys(ranking) if arm not in reasons],
@@ -87,6 +90,7 @@ class Providers:
             self._asking,
             self._hedge_after,
             self._metrics.attempted,
+            self._throttle.draw,
             self._hedged,
             self._metrics.unanswered.inc,
             [
@@ -114,14 +118,14 @@ class Providers:
 
     def _asking(self, arm: str, on_attempt: Callable[[Attempt], None]) -> Asking:
         model = self.catalogue.models[arm]
-        return Asking(arm, model, self._endpoints[model.provider], self._breakers[arm], on_attempt)
+        return Asking(arm, model, self._endpoints[model.provider], self._breakers[arm], self._throttle, on_attempt)
 
     def _hedge_after(self, arm: str) -> float | None:
         return self.catalogue.models[arm].limits.hedge_after_s
 
     def _hedged(self, arm: str) -> None:
         self._metrics.hedges.labels(arm).inc()
-        _log.info("another model is asked: the first has not begun to answer", arm=arm)
+        _log.debug("another model is asked: the first has not begun to answer", arm=arm)
 
 
 def _teller(arm: str) -> Callable[[float], None]:

@@ -11,6 +11,7 @@ from .call import Call
 from .catalogue import Model
 from .endpoint import Endpoint
 from .failure import Failure
+from .throttle import Throttle
 
 _log = structlog.get_logger(__name__)
 _JITTER = wait_random_exponential(multiplier=0.25, max=2.0)
@@ -25,12 +26,14 @@ class Asking:
         model: Model,
         endpoint: Endpoint,
         breaker: Breaker,
+        throttle: Throttle,
         on_attempt: Callable[[Attempt], None],
     ) -> None:
         self.arm = arm
         self._model = model
         self._endpoint = endpoint
         self._breaker = breaker
+        self._throttle = throttle
         self._on_attempt = on_attempt
         self._call: Call | None = None
 
@@ -87,7 +90,7 @@ class Asking:
         failure = state.outcome.exception() if state.outcome is not None else None
         limits = self._model.limits
         too_long = isinstance(failure, Failure) and (failure.retry_after_s or 0.0) > limits.retry_within_s
-        return too_long or state.attempt_number > limits.retries
+        return too_long or state.attempt_number > limits.retries or not self._throttle.draw()
 
 
 def _pause(state: RetryCallState) -> float:

@@ -45,6 +45,13 @@ class BreakerLimits(Struct, frozen=True, forbid_unknown_fields=True):
     longest_open_s: Seconds = 300.0  # doubled up to this while probes fail
 
 
+class ThrottleLimits(Struct, frozen=True, forbid_unknown_fields=True):
+    """How many requests may be made in addition: retries and hedges."""
+
+    share: Annotated[float, Meta(ge=0, le=1)] = 0.2  # of all requests, in the long run
+    burst: Annotated[int, Meta(ge=0)] = 20  # at once, after quiet times
+
+
 class Provider(Struct, frozen=True, forbid_unknown_fields=True):
     """Somebody who runs models.  kind: the protocol it speaks."""
 
@@ -80,6 +87,7 @@ class Catalogue(Struct, frozen=True):
     providers: dict[str, Provider]
     models: dict[str, Model]
     breaker: BreakerLimits = BreakerLimits()
+    throttle: ThrottleLimits = ThrottleLimits()
 
     @property
     def arms(self) -> tuple[str, ...]:
@@ -111,7 +119,7 @@ def parse_catalogue(text: str, file: str) -> Catalogue:
     return catalogue
 
 
-_TOP = ("limits", "breaker", "providers", "models")
+_TOP = ("limits", "breaker", "throttle", "providers", "models")
 _UNKNOWN = re.compile(r"^Object contains unknown field `(?P<field>.*?)`")
 _AT = re.compile(r" - at `(?:key in )?\$\.?(?P<path>.*)`$")
 
@@ -129,11 +137,12 @@ class _Reading:
                 self._problems.append(f"[{key}]: unknown{_near(key, _TOP)}; known are {', '.join(_TOP)}")
         limits = self._limits("[limits]", self._table(self._document, "limits"), {}) or {}
         breaker = self._part("[breaker]", self._table(self._document, "breaker"), BreakerLimits)
+        throttle = self._part("[throttle]", self._table(self._document, "throttle"), ThrottleLimits)
         providers = dict(self._providers())
         models = dict(self._models(limits, providers))
         if not models and not self._problems:
             self._problems.append("no model: expected at least one table [models.NAME]")
-        return Catalogue(providers, models, breaker or BreakerLimits())
+        return Catalogue(providers, models, breaker or BreakerLimits(), throttle or ThrottleLimits())
 
     def _providers(self) -> Iterator[tuple[str, Provider]]:
         for name, table in self._table(self._document, "providers").items():

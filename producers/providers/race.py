@@ -13,7 +13,8 @@ _AT_ONCE: Final = 2  # more would be charged for than is likely to help
 
 
 class Race:
-    """A `Stream`.  make: what it takes to ask an arm; hedge_after: seconds until the next is asked as well, by arm.
+    """A `Stream`.  make: what it takes to ask an arm; hedge_after: seconds until the next is asked as well, by arm;
+    hedge: whether that may be done now.
 
     refused: arms of the ranking that can not take this request now, with the reason; they are not asked, and that is
     recorded as an attempt.
@@ -26,6 +27,7 @@ class Race:
         make: Callable[[str, Callable[[Attempt], None]], Asking],
         hedge_after: Callable[[str], float | None],
         on_attempt: Callable[[Attempt], None],
+        hedge: Callable[[], bool],
         on_hedge: Callable[[str], None],
         on_unanswered: Callable[[], None],
         refused: Sequence[Attempt],
@@ -34,6 +36,7 @@ class Race:
         self._make = make
         self._hedge_after = hedge_after
         self._on_attempt = on_attempt
+        self._hedge = hedge
         self._on_hedge = on_hedge
         self._on_unanswered = on_unanswered
         self._attempts: list[Attempt] = []
@@ -105,10 +108,8 @@ class Race:
                     raise self._unanswered()
                 self._ask_next()
             done, _ = await asyncio.wait(self._beginning, timeout=self._patience(), return_when=asyncio.FIRST_COMPLETED)
-            if not done:
-                arm = self._ask_next()
-                self._on_hedge(arm)
-                continue
+            if not done and self._hedge():
+                self._on_hedge(self._ask_next())
             # In the order in which they were asked: of two that spoke at once the better ranked is taken.
             for task in [each for each in self._beginning if each in done]:
                 if self._speaking is not None:

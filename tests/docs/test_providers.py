@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 from infra.standins.models.faults import Fault, Kind
 from producers.providers import Attempt, Catalogue, Model, Provider, Providers
 from producers.providers.answering import Restriction
-from producers.providers.catalogue import BreakerLimits, Limits
+from producers.providers.catalogue import BreakerLimits, Limits, ThrottleLimits
 
 from .pages import code, rows, text
 
@@ -29,6 +29,7 @@ def test_every_key_of_the_catalogue_is_on_the_page():
         ("models.NAME", Model),
         ("limits", Limits),
         ("breaker", BreakerLimits),
+        ("throttle", ThrottleLimits),
     ):
         documented = _documented(part)
         fields = {field.name: field for field in msgspec.structs.fields(kind)}

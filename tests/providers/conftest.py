@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from infra.standins.models import ModelServer
 from producers.providers import Catalogue, Message, Model, Provider, Providers, Request
-from producers.providers.catalogue import BreakerLimits, Limits
+from producers.providers.catalogue import BreakerLimits, Limits, ThrottleLimits
 
 Protocol = Literal["openai", "anthropic"]
 
@@ -43,10 +43,18 @@ async def providers_of(server: ModelServer, protocol: Protocol) -> AsyncIterator
     made: list[Providers] = []
 
     def make(
-        *, breaker: BreakerLimits | None = None, registry: Any = None, clock: Any = None, **fields: Any
+        *,
+        breaker: BreakerLimits | None = None,
+        throttle: ThrottleLimits | None = None,
+        registry: Any = None,
+        clock: Any = None,
+        **fields: Any,
     ) -> Providers:
-        catalogue = catalogue_of(server, protocol, **fields)
-        catalogue = replace(catalogue, breaker=breaker or BreakerLimits(failures=100))
+        catalogue = replace(
+            catalogue_of(server, protocol, **fields),
+            breaker=breaker or BreakerLimits(failures=100),
+            throttle=throttle or ThrottleLimits(),
+        )
         made.append(Providers(catalogue, registry=registry, **({"clock": clock} if clock else {})))
         return made[-1]
 

@@ -47,7 +47,7 @@ def test_limits_are_those_of_the_model_over_those_of_all():
         ("[models", "f.toml: not TOML: "),
         (
             f"{SOUND}[model.x]",
-            "f.toml: [model]: unknown (did you mean models?); known are limits, breaker, providers, mod",
+            "f.toml: [model]: unknown (did you mean models?); known are limits, breaker, throttle, prov",
         ),
         (f"{SOUND}pice = 1", "f.toml: [models.small] pice: unknown; known are provider, model, input, output"),
         (f"{SOUND}capabilities = ['sight']", "f.toml: [models.small] capabilities[0]: invalid enum value 'sight'"),

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from infra.standins.models import Fault
 from producers.providers import Message, Request, Unanswered
-from producers.providers.catalogue import BreakerLimits
+from producers.providers.catalogue import BreakerLimits, ThrottleLimits
 
 from .conftest import LIMITS, ask, question
 
@@ -161,6 +161,22 @@ async def test_a_breaker_opens_and_a_probe_closes_it(server, providers_of):
     assert providers.breakers()["strong"] == "closed"
     streams = await asyncio.gather(*(ask(providers, "strong", "cheap") for _ in range(5)))
     assert {each.answer.arm for each in streams} == {"strong"}
+
+
+async def test_when_everything_is_slow_nobody_asks_twice(server, providers_of):
+    """Hedges and retries together are a share of all requests: slow or failing providers do not get twice the load."""
+    throttle = ThrottleLimits(share=0.1, burst=3)
+    server.faults.set(Fault("slow", seconds=0.3))
+    slow = providers_of(limits=replace(LIMITS, hedge_after_s=0.02), throttle=throttle)
+    streams = await asyncio.gather(*(ask(slow, "strong", "cheap") for _ in range(40)))
+    assert 3 <= sum(len(each.attempts) - 1 for each in streams) <= 3 + 0.1 * 40
+    assert sum(server.faults.seen.values()) <= 40 + 3 + 0.1 * 40
+    server.faults.set(Fault("fail", "strong"))
+    failing = providers_of(limits=replace(LIMITS, retries=1), throttle=throttle)
+    before = server.faults.seen["strong"]
+    streams = [await ask(failing, "strong", "cheap") for _ in range(20)]
+    assert {each.answer.arm for each in streams} == {"cheap"}  # going on to the next is never throttled
+    assert 3 <= server.faults.seen["strong"] - before - 20 <= 3 + 0.1 * 20
 
 
 async def test_requests_a_model_can_not_take_say_nothing_of_its_health(server, providers_of):
