@@ -7,6 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from infra.commands import (
+    bot,
     demo,
     domains,
     evaluate,
@@ -31,6 +32,7 @@ _HELP = """Decide which option to take, learn from the feedback that comes back,
 \b
 croupier demo                 all of it on recorded traffic, in minutes
 croupier up                   a deployment on this machine, until Ctrl-C
+croupier bot                  the Discord bot; with --check: is all there
 croupier domains apply FILE   say what is to be decided and what is good
 croupier status               is it running, how far, what is it worth
 croupier tail decisions       watch it decide
@@ -92,6 +94,7 @@ app.command()(roi.roi)
 app.command()(status.status)
 app.command()(verify.verify)
 app.command()(up.up)
+app.command()(bot.bot)
 app.command()(worker.worker)
 app.command()(worker.analytics)
 app.command()(replay.replay)

@@ -67,6 +67,11 @@ class Answerer:
         self._asking: Counter[Who] = Counter()
         self._withdrawn: set[int] = set()
 
+    @property
+    def running(self) -> int:
+        """Questions that are being answered."""
+        return len(self._tasks)
+
     def take(
         self,
         question: Question,

@@ -120,7 +120,7 @@ class Feedback:
         before = None if message is None else self._bot.journal.answered_by(message.id)
         if before is None or before.tenant != tenant:
             return say(language, "feedback.too_old")
-        if before.asker != self._bot.parts.people.unit(tenant, interaction.user.id):
+        if not before.asker or before.asker != self._bot.parts.people.unit(tenant, interaction.user.id):
             return say(language, "feedback.only_asker")
         if before.state == "open":
             return say(language, "feedback.writing")

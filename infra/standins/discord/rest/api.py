@@ -30,7 +30,7 @@ class Api:
         self.world, self.gateway, self.limiter, self.faults, self.record = world, gateway, limiter, faults, record
         self._table = Table(
             [
-                Route("GET", "/gateway", self._gateway),
+                Route("GET", "/gateway", self._gateway, open=True),  # "does not require authentication"
                 Route("GET", "/gateway/bot", self._gateway_bot),
                 *messages.ROUTES,
                 *places.ROUTES,

@@ -1,0 +1,136 @@
+"""`croupier bot`: the Discord bot, until told to stop; or, with --check, whether everything it needs is there."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from infra.bot.settings import MODELS, TEMPLATE, BotSettings, read_token
+from infra.connection import bootstrap_servers, home
+
+from .options import AsJson, Bootstrap, Prefix
+
+#: Something failed that a restart may mend: supervisors start again after this, and not after 1 and 2.
+EXIT_FAILED = 70
+
+TokenFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--token-file",
+        envvar="CROUPIER_DISCORD_TOKEN_FILE",
+        help="File with the bot's token, readable by you alone; else the environment's DISCORD_TOKEN.",
+    ),
+]
+State = Annotated[
+    Path | None,
+    typer.Option(
+        "--state", envvar="CROUPIER_BOT_STATE", help="Directory of this bot alone; else .croupier/state/bot-1."
+    ),
+]
+Models = Annotated[
+    Path,
+    typer.Option(
+        "--models",
+        envvar="CROUPIER_MODELS",
+        help="Catalogue of models; else examples/models.toml. The first one that can be asked is the fallback.",
+        show_default=False,
+    ),
+]
+Template = Annotated[
+    Path,
+    typer.Option(
+        "--template",
+        envvar="CROUPIER_BOT_TEMPLATE",
+        help="Domain file that every server gets; else examples/bot.toml.",
+        show_default=False,
+    ),
+]
+DiscordApi = Annotated[
+    str | None,
+    typer.Option(
+        "--discord-api",
+        envvar="CROUPIER_DISCORD_API",
+        help="REST API of another Discord than discord.com, http://HOST:PORT/api/v10.",
+    ),
+]
+Content = Annotated[
+    bool,
+    typer.Option(
+        "--message-content/--no-message-content",
+        envvar="CROUPIER_MESSAGE_CONTENT",
+        help="Whether the application has the Message Content intent.",
+    ),
+]
+Deadline = Annotated[
+    float | None,
+    typer.Option(
+        "--deadline-ms", envvar="CROUPIER_DEADLINE_MS", min=1.0, help="How long a decision is waited for; 250."
+    ),
+]
+Instructions = Annotated[
+    Path | None,
+    typer.Option("--instructions", envvar="CROUPIER_INSTRUCTIONS", help="File with what models are told first."),
+]
+HttpHost = Annotated[str, typer.Option("--http-host", envvar="CROUPIER_HTTP_HOST", help="Where /metrics is served.")]
+HttpPort = Annotated[int, typer.Option("--http-port", envvar="CROUPIER_HTTP_PORT", help="0: a free port.")]
+Check = Annotated[
+    bool, typer.Option("--check", help="Verify token, intents, permissions, keys, Kafka and files; post nothing.")
+]
+
+
+def bot(
+    bootstrap: Bootstrap = None,
+    prefix: Prefix = "",
+    token_file: TokenFile = None,
+    state: State = None,
+    models: Models = MODELS,
+    template: Template = TEMPLATE,
+    discord_api: DiscordApi = None,
+    message_content: Content = True,
+    deadline_ms: Deadline = None,
+    instructions: Instructions = None,
+    http_host: HttpHost = "127.0.0.1",
+    http_port: HttpPort = 0,
+    check: Check = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run the Discord bot (docs/discord.md says how to get from nothing to a running one)."""
+    from infra.logs import configure_logs
+    from stream_workers.runtime.loop import run
+
+    settings = BotSettings(
+        bootstrap=bootstrap_servers(bootstrap),
+        state=Path(),
+        prefix=prefix,
+        models=models,
+        template=template,
+        discord_api=discord_api,
+        message_content=message_content,
+        deadline_ms=deadline_ms,
+        instructions="" if instructions is None else instructions.read_text(encoding="utf-8").strip(),
+        http_host=http_host,
+        http_port=http_port,
+        announce=home() / "run",
+    )
+    token = read_token(token_file)
+    if check:
+        from infra.bot.checking import report
+
+        raise typer.Exit(report(settings, token, os.environ, as_json=as_json))
+
+    import structlog
+    from msgspec.structs import replace
+
+    from infra.bot.run import run_bot
+    from infra.state_directory import claim_state_directory
+
+    configure_logs("bot")
+    settings = replace(settings, state=claim_state_directory(state, home(), "bot"))
+    try:
+        run(run_bot(settings, token, os.environ))
+    except (OSError, RuntimeError) as error:
+        structlog.stdlib.get_logger(__name__).error(
+            "ended; a restart may help", error=type(error).__name__, why=str(error)
+        )
+        raise typer.Exit(EXIT_FAILED) from None
