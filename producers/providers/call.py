@@ -12,6 +12,8 @@ from .failure import Failure
 from .prices import cost_usd
 
 _NOTHING = Usage(0, 0)
+#: Who is told so much too late that time is up has too much to do itself, and does not blame the model.
+_LAG_S = 0.5
 
 
 class Call:
@@ -40,15 +42,16 @@ class Call:
 
     async def next(self) -> str | None:
         """The next piece of text; None: the answer is complete.  `Failure`: it is not, and `attempt` says why."""
+        due = self._deadline()
         try:
-            async with asyncio.timeout_at(self._deadline()):
+            async with asyncio.timeout_at(due):
                 piece = await self._piece()
         except TimeoutError:
             failure = Failure("timeout", self._late(), retry=self._first_token is None, charged=True)
-            await self._failed(failure)
+            await self._failed(failure, due)
             raise failure from None
         except Failure as failure:
-            await self._failed(failure)
+            await self._failed(failure, self._started + self._model.limits.connect_s)
             raise
         if piece is None:
             self._permit.succeeded()
@@ -105,9 +108,12 @@ class Call:
             return f"no first token within {limits.first_token_s:g} s"
         return f"nothing for {limits.between_tokens_s:g} s in mid-answer"
 
-    async def _failed(self, failure: Failure) -> None:
+    async def _failed(self, failure: Failure, due: float) -> None:
+        """due: when time was up, if it was."""
         if failure.healthy:
             self._permit.succeeded()
+        elif failure.how == "timeout" and self._clock() > due + _LAG_S:
+            self._permit.left()
         else:
             self._permit.failed(pause_s=failure.retry_after_s, lasting=failure.lasting)
         charged = failure.charged or self._reported is not None or self._characters

@@ -179,6 +179,26 @@ async def test_when_everything_is_slow_nobody_asks_twice(server, providers_of):
     assert 3 <= server.faults.seen["strong"] - before - 20 <= 3 + 0.1 * 20
 
 
+async def test_a_process_that_is_late_itself_does_not_blame_models(server, providers_of):
+    """Time that ran out while this process stood still says nothing about the model: its breaker stays closed."""
+    server.faults.set(Fault("hang"))
+    providers = providers_of(limits=replace(LIMITS, first_token_s=0.2), breaker=BreakerLimits(failures=1))
+
+    async def run_out_of_time():
+        async with providers.stream(["strong"], question()) as stream:
+            with pytest.raises(Unanswered, match="no first token within"):
+                async for _ in stream:
+                    pass
+
+    asyncio.get_running_loop().call_later(0.1, time.sleep, 0.8)
+    await run_out_of_time()
+    assert providers.breakers()["strong"] == "closed"
+    for _ in range(10):  # a busy machine may be late once more
+        if providers.breakers()["strong"] == "closed":
+            await run_out_of_time()
+    assert providers.breakers()["strong"] == "open"
+
+
 async def test_requests_a_model_can_not_take_say_nothing_of_its_health(server, providers_of):
     """Refusals of content (400, filters) are the request's, not the model's: the breaker stays closed."""
     server.faults.set(Fault("fail", "strong", status=400), Fault("refuse", "middle"))
