@@ -1,6 +1,7 @@
 """A domain as the pipeline runs it, played over data in which every arm was tried: decide, observe, learn, in order."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -27,13 +28,15 @@ def play(
     costs: NDArray[np.float64],
     draws: NDArray[np.float64],
     before: Callable[[int, DomainState], None] = lambda row, state: None,
+    priors: Mapping[str, bytes] = MappingProxyType({}),
 ) -> Played:
     """Bandit feedback only: of each row only what the chosen arm earned and cost is seen.
 
     spec: its reward has the components `quality` and `cost`; features: (n, d); rewards, costs: (n, K); draws: (n,)
-    uniform in [0, 1); before: told before each row is decided (to change the specification in mid-run).
+    uniform in [0, 1); before: told before each row is decided (to change the specification in mid-run); priors: what
+    policies begin with, by name.
     """
-    state = DomainState(spec, 1)
+    state = DomainState(spec, 1, priors)
     n, names = len(features), tuple(arm.name for arm in spec.arms)
     arms, earned, paid, lambdas = np.empty(n, np.int64), np.empty(n), np.empty(n), np.empty(n)
     for row in range(n):

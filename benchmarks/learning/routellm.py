@@ -31,18 +31,16 @@ SEEDS: Final = 5
 def run(quick: bool) -> dict[str, Any]:
     """The figures of this part."""
     found = recorded("mmlu", "success", wording=True)
-    n = len(found.features)
-    order = np.random.default_rng(0).permutation(n)
-    learned, ranked = order[: n // 2], order[n // 2 :]
+    learned, ranked = halves(len(found.features))
     seeds = range(1 if quick else SEEDS)
     apgr, calls, held, held_calls = [], [], [], []
     for seed in seeds:
-        gain = _expected_gain(found.features, found.rewards, learned, ranked, seed)
+        gain = expected_gain(found.features, found.rewards, learned, ranked, seed)
         share, strong = curve(gain, found.rewards[ranked])
         apgr.append(share)
         calls.append(strong)
         inside, outside = _by_subject(seed)
-        gain = _expected_gain(found.features, found.rewards, inside, outside, seed)
+        gain = expected_gain(found.features, found.rewards, inside, outside, seed)
         share, strong = curve(gain, found.rewards[outside])
         held.append(share)
         held_calls.append(strong)
@@ -55,6 +53,12 @@ def run(quick: bool) -> dict[str, Any]:
     }
 
 
+def halves(n: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Questions that are learned from, and those that are ranked: the same for every seed."""
+    order = np.random.default_rng(0).permutation(n)
+    return order[: n // 2], order[n // 2 :]
+
+
 def curve(gain: NDArray[np.float64], rewards: NDArray[np.float64]) -> tuple[float, float]:
     """APGR and the share of strong calls for 95% quality.  gain: (n,) expected; rewards: (n, 2) strong, weak."""
     strong, weak = rewards.mean(axis=0)
@@ -64,7 +68,7 @@ def curve(gain: NDArray[np.float64], rewards: NDArray[np.float64]) -> tuple[floa
     return float(np.mean((quality - weak) / (strong - weak))), enough / len(gain)
 
 
-def _expected_gain(
+def expected_gain(
     features: NDArray[np.float32],
     rewards: NDArray[np.float64],
     learned: NDArray[np.int64],

@@ -1,0 +1,1 @@
+"""What routing saves at equal quality, on recorded traffic: `python -m benchmarks.cost`."""
