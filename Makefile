@@ -4,7 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: setup demo test lint format bench soak up clean
+# Types are checked on one processor while kernels are compiled on the other.
+MAKEFLAGS += --jobs=2
+
+.PHONY: setup kernels demo test lint format bench soak up clean
 
 SECONDS ?= 600
 SEED ?= 1
@@ -20,7 +23,10 @@ $(STAMP): pyproject.toml
 demo: setup
 	$(BIN)/croupier demo
 
-test: setup
+kernels: setup
+	$(BIN)/python -m stream_workers.bandits.compile
+
+test: kernels
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 lint: setup
