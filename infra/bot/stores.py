@@ -1,7 +1,7 @@
 """The files in the bot's state directory that hold something of people, opened together."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -9,6 +9,7 @@ from producers.discord.journal import JOURNAL, Journal
 from producers.discord.people import LocalPeople
 from producers.discord.people.askers import Askers
 from producers.discord.people.names import Names
+from producers.discord.remembered import REMEMBERED, Remembered
 from schemas.errors import CroupierError
 
 PEOPLE: Final = "people.sqlite"
@@ -47,6 +48,8 @@ def people_there(state: Path) -> Iterator[LocalPeople]:
         journal = Journal(state / JOURNAL)
         try:
             people.keeps(Askers(journal))
-            yield people
+            with closing(Remembered(state / REMEMBERED)) as remembered:
+                people.keeps(remembered)
+                yield people
         finally:
             journal.close()

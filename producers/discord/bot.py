@@ -27,6 +27,7 @@ from .metrics import BotMetrics, counted
 from .pace import Pace
 from .ports import Figures, People, SettingsStore
 from .recording import Recording
+from .remembered import REMEMBERED, Remembered
 from .streaming import Streaming
 from .tasks import Tasks
 from .tenants import DIRECT, tenant_of
@@ -92,7 +93,9 @@ class CroupierBot(commands.AutoShardedBot):
         self.journal = Journal(parts.state / JOURNAL)
         self.stopping = False
         self.after_answer: list[AfterAnswer] = []
-        self.aftermath = Aftermath(parts.state / "aftermath.sqlite", parts.deciding, silent_after_s=parts.pace.unasked)
+        self.remembered = Remembered(parts.state / REMEMBERED)
+        parts.people.keeps(self.remembered)
+        self.aftermath = Aftermath(self.remembered, parts.deciding, silent_after_s=parts.pace.unasked)
         self.recording = Recording(self.journal, parts.deciding, self.metrics, self.aftermath.meaning)
         choosing = Choosing(parts.deciding, parts.answering, parts.people, parts.settings, parts.models, parts.prices)
         streaming = Streaming(parts.answering, parts.settings, parts.pace)
@@ -138,7 +141,7 @@ class CroupierBot(commands.AutoShardedBot):
         await self._after.stop(1.0)
         await self.close()
         self.journal.close()
-        self.aftermath.close()
+        self.remembered.close()
         if left:
             _log.warning("answers were interrupted, and will be gone on with", questions=left)
 

@@ -8,12 +8,13 @@ import discord
 import structlog
 
 from producers.deciding import Choice
-from producers.discord.aftermath import Aftermath, Made
+from producers.discord.aftermath import Aftermath
 from producers.discord.asked import kind_of
 from producers.discord.buttons import AnswerButton
 from producers.discord.drafting import Drafting, cost_of, restrictions
 from producers.discord.features import analysis_features
 from producers.discord.ports import CONTENT_ANALYSIS, Seen
+from producers.discord.remembered import Made
 from producers.discord.splitting import split
 from producers.providers import Unanswered
 from schemas.observations import COST, DELETED, ERROR, LATENCY_MS, SUCCESS
@@ -53,10 +54,9 @@ class Analysing:
     async def consider(self, message: discord.Message, tenant: str, material: Material) -> None:
         """Decide about a post, and do it; once, whatever Discord repeats."""
         choice = await self._choose(message, tenant)
-        made = Made(choice.id, tenant, CONTENT_ANALYSIS, choice.arm, not choice.on_fallback, message.id, time.time())
-        if not self._aftermath.made(
-            choice.id, tenant, CONTENT_ANALYSIS, choice.arm, followed=made.followed, source=message.id
-        ):
+        unit = self._bot.parts.people.unit(tenant, message.author.id)
+        made = Made(choice.id, tenant, CONTENT_ANALYSIS, choice.arm, not choice.on_fallback, message.id, unit)
+        if not self._aftermath.remembered.made(made):
             return
         if choice.arm == SKIP:
             await self._aftermath.acted(made, _NOTHING_DONE)
@@ -130,7 +130,7 @@ class Analysing:
                     nonce=f"{message.id:x}.a{place}",
                     **options,
                 )
-                self._aftermath.showed(made.decision, sent.id, sent.channel.id)
+                self._aftermath.remembered.showed(made.decision, sent.id, sent.channel.id)
                 reference = sent.to_reference(fail_if_not_exists=False)
         except discord.HTTPException as error:
             if error.status >= 500:

@@ -8,10 +8,11 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from producers.discord.aftermath import Aftermath, Made
+from producers.discord.aftermath import Aftermath
 from producers.discord.drafting import BUDGET, Drafting
 from producers.discord.feedback import reaction_value
 from producers.discord.ports import CONTENT_ANALYSIS
+from producers.discord.remembered import Made
 from producers.discord.splitting import split
 from producers.discord.tenants import tenant_of
 from producers.discord.words import label, say
@@ -118,7 +119,7 @@ class ContentAnalysis(commands.Cog):
         self._asking.add(user)
         try:
             await interaction.response.defer(ephemeral=True, thinking=True)
-            made = self._aftermath.by_source(message.id)
+            made = self._aftermath.remembered.by_source(message.id)
             if made is not None and made.domain == CONTENT_ANALYSIS and made.arm != FULL:
                 await self._aftermath.heard(made, REQUESTED)
             text = await self._requested(message, tenant, language, f"s-{interaction.id}-0")
@@ -159,14 +160,14 @@ class ContentAnalysis(commands.Cog):
     async def _deleted(self, message: int) -> None:
         made = self._ours(message)
         if made is not None:
-            if self._aftermath.hidden(message):
+            if self._aftermath.remembered.hidden(message):
                 await self._aftermath.heard(made, DELETED)
             return
-        about = self._aftermath.by_source(message)
+        about = self._aftermath.remembered.by_source(message)
         if about is None or about.domain != CONTENT_ANALYSIS:
             return
-        for number, channel in self._aftermath.messages(about.decision):
-            self._aftermath.hidden(number)
+        for number, channel in self._aftermath.remembered.messages(about.decision):
+            self._aftermath.remembered.hidden(number)
             with suppress(discord.HTTPException):  # it is gone already, or we may not write there any more
                 await self._bot.get_partial_messageable(channel).get_partial_message(number).delete()
 
@@ -181,7 +182,7 @@ class ContentAnalysis(commands.Cog):
         return settings.on(CONTENT_ANALYSIS) and not asked and not places.isdisjoint(settings.analysis_channels)
 
     def _ours(self, message: int) -> Made | None:
-        made = self._aftermath.by_message(message)
+        made = self._aftermath.remembered.by_message(message)
         return made if made is not None and made.domain == CONTENT_ANALYSIS else None
 
 

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 import discord
 from discord.ext import commands
 
-from producers.discord.aftermath import Aftermath, Made
+from producers.discord.aftermath import Aftermath
 from producers.discord.answered import AnsweredQuestion
 from producers.discord.drafting import Drafting
 from producers.discord.feedback import reaction_value
 from producers.discord.ports import USER_ENGAGEMENT
+from producers.discord.remembered import Made
 from producers.discord.tenants import tenant_of
 from schemas.observations import CLICKED, DELETED, REACTION, REPLIED, VOTED
 
@@ -38,7 +39,8 @@ class UserEngagement(commands.Cog):
         self._aftermath = aftermath
         parts = bot.parts
         self._offering = Offering(bot, Drafting(parts.answering, parts.settings, parts.models), aftermath)
-        self._waiting: OrderedDict[_Place, Made] = OrderedDict()  # for the user's next message
+        #: For the user's next message, and since when.
+        self._waiting: OrderedDict[_Place, tuple[Made, float]] = OrderedDict()
 
     async def cog_load(self) -> None:
         """Be told of answers."""
@@ -55,7 +57,7 @@ class UserEngagement(commands.Cog):
         made = await self._offering.consider(told)
         if made is not None:
             place = (told.channel.id, told.seen.user)
-            self._waiting[place] = made
+            self._waiting[place] = (made, time.monotonic())
             self._waiting.move_to_end(place)
             while len(self._waiting) > _MOST_WAITING:
                 self._waiting.popitem(last=False)
@@ -64,7 +66,7 @@ class UserEngagement(commands.Cog):
         """A suggested question is asked, by whoever presses."""
         if tenant != tenant_of(interaction.guild_id) or not question:
             return  # not one of ours: a tenant's decisions are rated where they were made
-        made = self._aftermath.by_decision(decision)
+        made = self._aftermath.remembered.by_decision(decision)
         if made is not None:
             await self._heard(made, CLICKED, interaction.user.id)
         asking: Any = self._bot.get_cog("Asking")
@@ -73,11 +75,12 @@ class UserEngagement(commands.Cog):
     @commands.Cog.listener()
     async def on_message(self, message: discord.Message) -> None:
         """The user goes on, maybe."""
-        made = self._waiting.get((message.channel.id, message.author.id))
+        place = (message.channel.id, message.author.id)
+        made, since = self._waiting.get(place, (None, 0.0))
         if made is None or message.id < made.source:
             return
-        del self._waiting[message.channel.id, message.author.id]
-        if time.time() - made.at <= REPLY_SECONDS:
+        del self._waiting[place]
+        if time.monotonic() - since <= REPLY_SECONDS:
             await self._heard(made, REPLIED, message.author.id)
 
     @commands.Cog.listener()
@@ -99,7 +102,7 @@ class UserEngagement(commands.Cog):
     async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
         """A follow-up was deleted."""
         made = self._ours(payload.message_id)
-        if made is not None and self._aftermath.hidden(payload.message_id):
+        if made is not None and self._aftermath.remembered.hidden(payload.message_id):
             await self._aftermath.heard(made, DELETED)
 
     async def _heard(self, made: Made, signal: str, user: int, value: float = 1.0) -> None:
@@ -107,7 +110,7 @@ class UserEngagement(commands.Cog):
         await self._aftermath.heard(made, signal, value, who)
 
     def _ours(self, message: int) -> Made | None:
-        made = self._aftermath.by_message(message)
+        made = self._aftermath.remembered.by_message(message)
         return made if made is not None and made.domain == USER_ENGAGEMENT else None
 
 

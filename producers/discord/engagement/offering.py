@@ -8,12 +8,13 @@ import discord
 import structlog
 
 from producers.deciding import Choice
-from producers.discord.aftermath import Aftermath, Made
+from producers.discord.aftermath import Aftermath
 from producers.discord.analysis.parsing import analysis_of
 from producers.discord.answered import AnsweredQuestion
 from producers.discord.drafting import Drafting, cost_of, restrictions
 from producers.discord.features import engagement_features
 from producers.discord.ports import USER_ENGAGEMENT
+from producers.discord.remembered import Made
 from producers.discord.splitting import split
 from producers.discord.words import say
 from producers.providers import Unanswered
@@ -48,12 +49,9 @@ class Offering:
         if not settings.on(USER_ENGAGEMENT) or offers >= settings.engagement_per_day:
             return None
         choice = await self._choose(told, offers)
-        made = Made(
-            choice.id, seen.tenant, USER_ENGAGEMENT, choice.arm, not choice.on_fallback, told.message, time.time()
-        )
-        if not self._aftermath.made(
-            made.decision, made.tenant, made.domain, made.arm, followed=made.followed, source=made.source
-        ):
+        unit = people.unit(seen.tenant, seen.user)
+        made = Made(choice.id, seen.tenant, USER_ENGAGEMENT, choice.arm, not choice.on_fallback, told.message, unit)
+        if not self._aftermath.remembered.made(made):
             return None
         if made.arm == NOTHING:
             await self._aftermath.acted(made, {SUCCESS: 1.0, ERROR: 0.0, COST: 0.0})
@@ -115,7 +113,7 @@ class Offering:
                 raise
             _log.info("a follow-up can not be shown", arm=made.arm, status=error.status, code=error.code)
             return False
-        self._aftermath.showed(made.decision, sent.id, sent.channel.id)
+        self._aftermath.remembered.showed(made.decision, sent.id, sent.channel.id)
         return True
 
 

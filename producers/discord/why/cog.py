@@ -6,10 +6,11 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from producers.discord.aftermath import Aftermath, Made
+from producers.discord.aftermath import Aftermath
 from producers.discord.answered import AnsweredQuestion
 from producers.discord.journal import Question
 from producers.discord.ports import MODEL_ROUTING
+from producers.discord.remembered import Made
 from producers.discord.tenants import tenant_of
 from producers.discord.words import label, say
 
@@ -57,7 +58,7 @@ class Why(commands.Cog):
         question = journal.answered_by(message.id) or journal.last_answer(message.id)
         note = None if question is None or question.tenant != tenant else self._of_question(question)
         if note is None:
-            made = self._aftermath.by_message(message.id) or self._aftermath.by_source(message.id)
+            made = self._aftermath.remembered.by_message(message.id) or self._aftermath.remembered.by_source(message.id)
             note = None if made is None or made.tenant != tenant else self._of_choice(made)
         await self._answer(interaction, tenant, note, question, language, say(language, "why.not_known"))
 

@@ -151,6 +151,8 @@ def percent(share: float) -> str:
     """A probability as people read it."""
     if 0.0 < share < _LEAST_SHOWN:
         return "<0.1%"
+    if 0.99 < share < 1.0:
+        return ">99%"
     return f"{100 * share:.1f}%" if share < 0.1 else f"{100 * share:.0f}%"
 
 
