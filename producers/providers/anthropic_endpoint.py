@@ -17,7 +17,7 @@ from anthropic import (
 
 from .answer import Message, Request, Usage
 from .catalogue import Model, Provider
-from .endpoint import Ending, Said
+from .endpoint import Ending, Said, Thought
 from .estimate import output_limit
 from .failure import broken_off, of_status, retry_after, unreachable
 
@@ -108,9 +108,11 @@ class _Used:
 def _said(event: Any, used: _Used) -> Iterable[Said]:
     kind = event["type"]
     if kind == "content_block_delta":
-        text = event["delta"].get("text")
-        if text and event["delta"].get("type") == "text_delta":
-            yield text
+        delta = event["delta"]
+        if delta["type"] == "text_delta" and delta["text"]:
+            yield delta["text"]
+        elif delta["type"] == "thinking_delta":
+            yield Thought(len(delta["thinking"]))
     elif kind == "message_start":
         yield used.reported(event["message"]["usage"])
     elif kind == "message_delta":

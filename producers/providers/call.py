@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from .answer import Attempt, Request, Usage
 from .breaker import Permit
 from .catalogue import Model
-from .endpoint import Ending, Endpoint
+from .endpoint import Endpoint, Said, Thought
 from .estimate import completed
 from .failure import Failure
 from .prices import cost_usd
@@ -34,9 +34,10 @@ class Call:
         self._permit = permit
         self._clock = asyncio.get_running_loop().time
         self._started = self._clock()
-        self._stream: AsyncIterator[str | Usage | Ending] = endpoint.ask(model, request)
+        self._stream: AsyncIterator[Said] = endpoint.ask(model, request)
         self._first_token: float | None = None
-        self._characters = 0
+        self._characters = 0  # of the answer
+        self._thought = 0  # of what came before it
         self._reported: Usage | None = None
         self._ended = False
 
@@ -83,6 +84,8 @@ class Call:
                 return said
             if isinstance(said, Usage):
                 self._reported = said
+            elif isinstance(said, Thought):
+                self._thought += said.characters
             elif said.refused and not self._characters:
                 raise Failure("refused", "the model's own filter", charged=True, healthy=True)
             else:
@@ -116,13 +119,14 @@ class Call:
             self._permit.left()
         else:
             self._permit.failed(pause_s=failure.retry_after_s, lasting=failure.lasting)
-        charged = failure.charged or self._reported is not None or self._characters
+        charged = failure.charged or self._reported is not None or self._characters or self._thought
         usage = self._used() if charged else _NOTHING
         how = "cut" if self._characters and failure.how == "failed" else failure.how
         await self._finish(how, failure.detail, usage)
 
     def _used(self) -> Usage:
-        return completed(self._model, self._request, self._reported, self._characters, ended=self._ended)
+        characters = self._characters + self._thought
+        return completed(self._model, self._request, self._reported, characters, ended=self._ended)
 
     async def _finish(self, how: str, detail: str, usage: Usage) -> None:
         self.attempt = Attempt(

@@ -15,8 +15,14 @@ class Ending(Struct, frozen=True):
     refused: bool
 
 
-#: A piece of text, what was used so far (cumulative; the last one counts), or the end.
-Said = str | Usage | Ending
+class Thought(Struct, frozen=True):
+    """The model thinks aloud: nobody reads it, and it is charged as output."""
+
+    characters: int
+
+
+#: A piece of text, a thought, what was used so far (cumulative; the last one counts), or the end.
+Said = str | Thought | Usage | Ending
 
 
 class Endpoint(Protocol):

@@ -36,7 +36,8 @@ def output_limit(model: Model, request: Request) -> int:
 def completed(model: Model, request: Request, reported: Usage | None, characters: int, *, ended: bool) -> Usage:
     """What is charged for: what was reported, and where that is missing or not the last word, an estimate.
 
-    characters: of output received.  ended: the stream came to its end, so a report is final.  Never less than reported.
+    characters: of output received, thoughts included.  ended: the stream came to its end, so a report is final.  It is
+    never less than reported.
     """
     if reported is not None and ended:
         return reported

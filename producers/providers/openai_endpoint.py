@@ -18,7 +18,7 @@ from openai import (
 
 from .answer import Message, Request, Usage
 from .catalogue import Model, Provider
-from .endpoint import Ending, Said
+from .endpoint import Ending, Said, Thought
 from .estimate import output_limit
 from .failure import broken_off, of_status, retry_after, unreachable
 
@@ -89,7 +89,11 @@ def _message(message: Message) -> Any:
 
 def _said(chunk: Any) -> Iterable[Said]:
     for choice in chunk.get("choices") or ():
-        text = (choice.get("delta") or _NOTHING).get("content")
+        delta = choice.get("delta") or _NOTHING
+        thought = delta.get("reasoning_content") or delta.get("reasoning")  # vLLM, DeepSeek; OpenRouter
+        if thought:
+            yield Thought(len(thought))
+        text = delta.get("content")
         if text:
             yield text
         finish = choice.get("finish_reason")

@@ -186,6 +186,23 @@ async def test_an_answer_nobody_wants_any_more(server, providers_of, protocol, p
     await _until(lambda: server.open == 0)
 
 
+async def test_thoughts_are_charged_and_not_shown(server, providers_of):
+    """A model that thinks aloud: its thoughts are output that is paid, also when it is left before it says a word."""
+    server.faults.set(Fault("think", pieces=5))
+    answered = await ask(providers_of(), "strong")
+    assert "Let me see" not in answered.answer.text
+    thought = answered.attempts[0].usage.output_tokens - -(-len(answered.answer.text) // 4)
+    assert thought > 50
+    server.faults.set(Fault("think", pieces=5), Fault("hang", after_pieces=5))
+    providers = providers_of(limits=replace(LIMITS, first_token_s=0.5))
+    async with providers.stream(["strong"], question()) as stream:
+        with pytest.raises(Unanswered, match="no first token"):
+            async for _ in stream:
+                pass
+    (attempt,) = stream.attempts
+    assert attempt.usage.estimated and abs(attempt.usage.output_tokens - thought) <= 1
+
+
 @pytest.mark.parametrize("after_pieces", [0, 2])
 async def test_a_cancelled_task_leaves_nothing_behind(server, providers_of, after_pieces):
     """Cancelled from outside while a model is asked: the attempt is recorded, the request closed, no task left."""

@@ -21,6 +21,7 @@ _TYPES = {
     529: "overloaded_error",
 }
 _LISTED = {"created_at": "2025-01-01T00:00:00Z", "lifecycle": "active", "deprecated_at": None}
+_THINKING = {"type": "thinking", "thinking": "", "signature": ""}
 _encode = msgspec.json.encode
 
 
@@ -63,22 +64,29 @@ class AnthropicProtocol:
 
         message = {**_message(asked, number), "content": [], "stop_reason": None, "stop_sequence": None}
         message["usage"] = {**_input(reply), "output_tokens": 1}
-        head = [
-            named("message_start", message=message),
-            named("content_block_start", index=0, content_block={"type": "text", "text": ""}),
-            named("ping"),
-        ]
+        head = [named("message_start", message=message), named("ping")]
+        pieces: list[bytes] = []
+        for thought in reply.thoughts:
+            start = named("content_block_start", index=0, content_block=_THINKING)
+            delta = named("content_block_delta", index=0, delta={"type": "thinking_delta", "thinking": thought})
+            pieces.append(delta if pieces else start + delta)
+        index = 1 if pieces else 0
+        text = named("content_block_start", index=index, content_block={"type": "text", "text": ""})
+        if pieces:
+            signed = named("content_block_delta", index=0, delta={"type": "signature_delta", "signature": "local"})
+            text = signed + named("content_block_stop", index=0) + text
+        for piece in reply.pieces:
+            delta = named("content_block_delta", index=index, delta={"type": "text_delta", "text": piece})
+            pieces.append(text + delta)
+            text = b""
         tail = [
-            named("content_block_stop", index=0),
+            text + named("content_block_stop", index=index),
             named(
                 "message_delta",
                 delta={"stop_reason": _stop(reply, refused), "stop_sequence": None},
                 usage={"output_tokens": reply.usage.output_tokens},
             ),
             named("message_stop"),
-        ]
-        pieces = [
-            named("content_block_delta", index=0, delta={"type": "text_delta", "text": piece}) for piece in reply.pieces
         ]
         return Frames(b"".join(head), pieces, b"".join(tail))
 

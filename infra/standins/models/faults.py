@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 Kind = Literal[
-    "slow", "pause", "fail", "rate-limit", "hang", "cut", "end-early", "error", "no-usage", "refuse", "empty"
+    "slow", "pause", "fail", "rate-limit", "hang", "cut", "end-early", "error", "no-usage", "refuse", "empty", "think"
 ]
 
 
@@ -16,7 +16,8 @@ class Fault(Struct, frozen=True, forbid_unknown_fields=True):
     kind: slow (`seconds` before the first token), pause (`seconds` between pieces), fail (HTTP `status`), rate-limit
     (429; `retry_after` seconds, if any), hang (from piece `after_pieces` on nothing is sent, and the connection stays),
     cut (the connection breaks there), end-early (the stream ends there as if all were well), error (it ends there with
-    an error of `status`), no-usage (none is reported), refuse (the model's filter), empty (an answer without text).
+    an error of `status`), no-usage (none is reported), refuse (the model's filter), empty (an answer without text),
+    think (so many `pieces` of thoughts come first).
     model: None is all.  first, requests: it begins with the model's request of this number, counted from when the fault
     was set, and lasts for so many (None: until it is cleared).  every: of those, each so-and-so-manyth.
     """
@@ -26,7 +27,8 @@ class Fault(Struct, frozen=True, forbid_unknown_fields=True):
     seconds: float = 0.0
     status: int = 500
     retry_after: float | None = None
-    after_pieces: int = 0
+    after_pieces: int = 0  # those of thoughts count
+    pieces: Annotated[int, Meta(ge=0)] = 0
     first: Annotated[int, Meta(ge=1)] = 1
     requests: int | None = None
     every: Annotated[int, Meta(ge=1)] = 1

@@ -79,7 +79,10 @@ class OpenAIProtocol:
         tail.append(event(b"[DONE]"))
         return Frames(
             chunk({"role": "assistant", "content": "", "refusal": None}, None),
-            [chunk({"content": piece}, None) for piece in reply.pieces],
+            [
+                *(chunk({"reasoning_content": thought}, None) for thought in reply.thoughts),
+                *(chunk({"content": piece}, None) for piece in reply.pieces),
+            ],
             b"".join(tail),
         )
 

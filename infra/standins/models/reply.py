@@ -23,11 +23,15 @@ class Turn(Struct, frozen=True):
 
 
 class Reply(Struct, frozen=True):
-    """pieces: of the text, in order.  stopped: it had more to say than the request allows."""
+    """thoughts: pieces that come before the text.  pieces: of the text, in order.
+
+    stopped: it had more to say than the request allows.
+    """
 
     pieces: tuple[str, ...]
     usage: Usage
     stopped: bool
+    thoughts: tuple[str, ...] = ()
 
 
 def reply(recordings: Recordings, model: str, turns: Sequence[Turn], most_output_tokens: int | None) -> Reply:

@@ -18,7 +18,7 @@ from .faults import Fault, Faults, Kind
 from .openai_protocol import OpenAIProtocol
 from .protocol import Frames, Speaks
 from .recorded import recordings
-from .reply import Reply, reply, request_tokens
+from .reply import Reply, reply, request_tokens, tokens
 
 _STREAM = "text/event-stream; charset=utf-8"
 _JSON = "application/json"
@@ -130,6 +130,11 @@ class ModelServer:
             said = msgspec.structs.replace(said, usage=usage)
         if "empty" in faults or "refuse" in faults:
             said = Reply((), said.usage, stopped=False)
+        if (thinks := faults.get("think")) is not None:
+            thoughts = ("Let me see what is known about this and what follows from it. ",) * thinks.pieces
+            more = tokens("".join(thoughts))
+            usage = msgspec.structs.replace(said.usage, output_tokens=said.usage.output_tokens + more)
+            said = msgspec.structs.replace(said, thoughts=thoughts, usage=usage)
         if not asked.stream:
             await self._wait(faults, "slow", self._first_token_s)
             whole = speaks.whole(asked, said, self._number, refused="refuse" in faults)

@@ -154,6 +154,10 @@ async def test_both_protocols_as_the_real_clients_validate_them():
             assert final.content[0].text == message.content[0].text == text
             assert final.usage.output_tokens == message.usage.output_tokens == whole.usage.completion_tokens
             assert final.stop_reason == message.stop_reason == "end_turn"
+            server.faults.set(Fault("think", pieces=2))
+            async with client.messages.stream(model="gpt-4-1106-preview", messages=messages, max_tokens=500) as live:
+                final = await live.get_final_message()
+            assert [each.type for each in final.content] == ["thinking", "text"] and final.content[1].text == text
             assert "gpt-4-1106-preview" in [each.id async for each in client.models.list()]
 
 
