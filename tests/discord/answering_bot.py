@@ -8,10 +8,12 @@ from msgspec.structs import replace
 
 from infra.standins.models import ModelServer
 from producers.deciding import Choice, SpoolFullError
+from producers.discord.asking import setup as asking
 from producers.discord.bot import CroupierBot, Parts
 from producers.discord.pace import Pace
 from producers.discord.people import LocalPeople
 from producers.discord.settings import LocalSettings
+from producers.discord.settings.membership import setup as membership
 from producers.discord.setups import SETUPS
 from producers.providers import Catalogue, Model, Provider, Providers
 from schemas.events import Decision
@@ -19,6 +21,8 @@ from tests.discord.housed import Enrolled
 from tests.standins.clients import QUICK, connected
 
 MODELS = ("small", "large", "seeing")
+#: The parts that questions need, without those that decide about something else afterwards.
+ASKING = (membership, asking)
 PACE = Pace(typing_after=0.05, linger=0.05, deliver=20.0, sweep=0.2, stop=1.0)
 
 

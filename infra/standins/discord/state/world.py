@@ -1,6 +1,7 @@
 """Everything that the local Discord knows, and the one place through which changes are told."""
 
 import hashlib
+import mimetypes
 import secrets
 import time
 from collections import deque
@@ -184,7 +185,7 @@ class World:
         """Keep a file; the server serves it."""
         number = self.ids.next()
         url = f"{self.files_at}/attachments/{channel.id}/{number}/{filename}"
-        attachment = Attachment(number, filename, data, content_type or "application/octet-stream", url)
+        attachment = Attachment(number, filename, data, content_type or type_of(filename), url)
         self.files[number] = attachment
         return attachment
 
@@ -276,3 +277,8 @@ class World:
 def new_token() -> str:
     """A token for an interaction; nobody can guess it."""
     return secrets.token_urlsafe(128)
+
+
+def type_of(filename: str) -> str:
+    """The media type that Discord gives a file of this name."""
+    return mimetypes.guess_type(filename)[0] or "application/octet-stream"
