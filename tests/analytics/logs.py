@@ -147,6 +147,14 @@ def naive_reward(spec: DomainSpec, observations: dict[str, float]) -> tuple[floa
     return weighted / weight, True
 
 
+def naive_arm(event: Outcome) -> str:
+    """Whose interaction it is: what was not followed is of whoever answered, where that is known."""
+    arms = dict(enumerate(event.decision.arms))
+    if event.observations.get("unfollowed"):
+        return arms.get(event.observations.get("answered_by"), event.decision.arm)
+    return event.decision.arm
+
+
 def naive_buckets(records: Sequence[LogRecord]) -> dict[BucketId, dict[str, object]]:
     """Every bucket's columns, computed with lists, from a partition without bad records."""
     specs, seen = {}, set()
@@ -165,7 +173,7 @@ def naive_buckets(records: Sequence[LogRecord]) -> dict[BucketId, dict[str, obje
         if spec is None:
             continue
         hour = event.decided_at_ms // 1000 - event.decided_at_ms // 1000 % 3600
-        bucket = BucketId(hour, event.decision.tenant, event.decision.domain, event.decision.arm)
+        bucket = BucketId(hour, event.decision.tenant, event.decision.domain, naive_arm(event))
         rows[bucket].append((event.observations, *naive_reward(spec, event.observations), record.offset))
     return {bucket: _columns(members) for bucket, members in rows.items()}
 
@@ -178,6 +186,7 @@ def _columns(members):
         "interactions": len(members),
         "with_feedback": sum(complete for _, _, complete, _ in members),
         "reward_sum": sum(reward for _, reward, _, _ in members),
+        "unfollowed": sum(value > 0 for value in values("unfollowed")),
         "latency_ms": values("latency_ms"),
         "applied": members[-1][3] + 1,
     }
@@ -199,6 +208,8 @@ observations = st.fixed_dictionaries(
         "cost": st.floats(0, 0.05),
         "latency_ms": st.just(0.0) | st.floats(0.01, 1e6),
         "thumbs": st.floats(-1, 1),
+        "unfollowed": st.sampled_from([0.0, 1.0, 0.5]),
+        "answered_by": st.sampled_from([-1.0, 0.0, 1.0, 0.5, 99.0]),
     },
 )
 

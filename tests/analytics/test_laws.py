@@ -15,7 +15,7 @@ from stream_workers.analytics.latency import RELATIVE_ACCURACY
 from .logs import Run, event_lists, log, lower_percentile, naive_buckets
 
 SUMS_EXACT = ("cost_sum", "success_sum", "error_sum")
-COUNTS = ("interactions", "with_feedback", "cost_count", "success_count", "error_count", "applied")
+COUNTS = ("interactions", "with_feedback", "cost_count", "success_count", "error_count", "unfollowed", "applied")
 
 
 def values(run: Run):

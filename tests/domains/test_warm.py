@@ -102,6 +102,8 @@ def logged(n, tenant="old", width=3):
         )
         yield Outcome(ordinal, "complete", 0, 1, {"quality": quality}, ordinal, decision)
         yield Outcome(ordinal, "complete", 0, 1, {"quality": 1 - quality}, ordinal, decision)  # a second one: ignored
+        astray = {"quality": 1 - quality, "unfollowed": 1.0}  # of another arm's answer
+        yield Outcome(n + ordinal, "complete", 0, 1, astray, n + ordinal, decision)
 
 
 @pytest.mark.parametrize("policy", ["learned", "other"])

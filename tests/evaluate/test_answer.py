@@ -13,12 +13,14 @@ from infra.evaluate.answer import answer
 from infra.evaluate.export import read_export
 from infra.evaluate.history import EvaluationError, history_of
 from infra.evaluate.replay import along, arrays_of, probabilities, state_after
+from infra.evaluate.tables import tables
 from infra.evaluate.wanted import wanted
 from schemas.domains import Arm, Input, LearnerSpec
 from schemas.events import SpecChange
 from stream_workers.bandits.prior import Score, scores
 from stream_workers.learning.domain import DomainState
 
+from ..status.shown import shown
 from .recorded import ARMS, SPEC, events, features_of, logging_policy, truth, write_export
 
 N = 4000
@@ -117,6 +119,22 @@ def test_alike_users():
     assert width(alike, bootstrap=False) > 1.5 * width(alone, bootstrap=False)
     assert any("do not say who they are about" in note for note in alone.notes)
     assert not any("do not say who" in note for note in alike.notes)
+
+
+def test_what_nobody_followed_is_left_out():
+    """Outcomes of decisions that nobody acted on are counted, and change no estimate; without others it is said."""
+    plain = events(300)
+    mixed = [plain[0]]
+    for ordinal, event in enumerate(plain[1:]):
+        bad = {"unfollowed": 1.0, "success": 0.0, "answered_by": 0.0}
+        mixed += [event, replace(event, ordinal=1000 + ordinal, observations=bad)]
+    history = history_of(mixed, "acme", "model_routing")
+    assert (len(history.outcomes), history.skipped, history.unfollowed) == (300, 0, 300)
+    found, expected = (asked(each, "uniform") for each in (history, history_of(plain, "acme", "model_routing")))
+    assert replace(found, unfollowed=0) == expected
+    assert "300 decisions nobody acted on: left out" in " ".join(shown(tables(found)).split())
+    with pytest.raises(EvaluationError, match="nobody acted on any of the 300 decisions"):
+        history_of([plain[0], *mixed[2::2]], "acme", "model_routing")
 
 
 def test_eras():

@@ -12,6 +12,7 @@ from infra.explain.earned import earned
 from infra.explain.evidence import Evidence, Placed
 from infra.explain.explanation import explain
 from infra.explain.feedback import feedback
+from infra.explain.words import words
 from schemas.events import Reward
 from schemas.wire import decode, encode
 from stream_workers.joining.processor import JoinerProcessor
@@ -21,6 +22,7 @@ from stream_workers.learning.reward import reward_of
 from stream_workers.runtime.stage import MemoryState
 
 from ..cli.written import SPEC, decision, outcome, packed
+from ..status.shown import shown
 
 SPANS = Spans(early_ms=50, remember_ms=100)
 NAMES = st.sampled_from(["success", "cost", "latency_ms", "thumbs"])
@@ -158,6 +160,27 @@ def test_open_and_overdue():
     assert explain(evidence, SPANS, 150).ended == "open"
     assert explain(evidence, SPANS, 151).ended == "overdue"
     assert explain(evidence, SPANS, 151).missing == ["success", "cost"]
+
+
+def test_a_decision_that_nobody_followed():
+    """It is said that nobody did, who answered instead, and that nothing is learned; no reward is made of it."""
+    made, answered = decision("d", choice=1), {"unfollowed": 1.0, "answered_by": 0.0, "success": 1.0}
+    ended = Placed(outcome(made, **answered), 0, 9, 200, 200)
+    said = explain(evidence_of(made, outcome=ended), SPANS, 300)
+    assert (said.followed, said.answered_by) == (False, "weak")
+    page = " ".join(shown(words(said)).split())
+    assert "weak answered instead of strong. Nobody acted on it" in page
+    assert "nothing is learned from it" in page
+    assert "It earned" not in page
+    late = explain(evidence_of(made, rewards=tuple(placed([Reward("r", "acme", "d", {"unfollowed": 1.0})], [110]))),
+                   SPANS, 120)  # fmt: skip
+    assert (late.followed, late.answered_by) == (False, None)
+    failed = explain(evidence_of(made, outcome=Placed(outcome(made, error=1.0, answered_by=0.0), 0, 9, 200, 200)),
+                     SPANS, 300)  # fmt: skip
+    assert (failed.followed, failed.answered_by) == (True, "weak")
+    page = " ".join(shown(words(failed)).split())
+    assert "weak answered instead of strong. " in page
+    assert "It earned" in page
 
 
 REASONS = {"strong": "unhealthy", "old": "disabled"}

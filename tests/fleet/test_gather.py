@@ -1,10 +1,13 @@
 """Whose outcomes a fleet's sum is made of."""
 
+import msgspec
 import numpy as np
 import pytest
 
 from infra.fleet.gather import MOST_OUTCOMES, Partition, groups
 from infra.fleet.publish import Terms, make
+from schemas import wire
+from schemas.events import Outcome
 from stream_workers.bandits.fleet import BOUNDS, total
 
 from .logs import Log, Record, of_tenants, spec_of
@@ -68,6 +71,27 @@ def test_only_outcomes_since_the_opting_in_count():
         assert groups(read(gone)) == []
     again = Log(3).declare(asked).outcomes(asked, 50).declare(not_asked, 1).declare(asked, 2)
     assert not any(each.any() for each in share(again, "t"))
+
+
+def test_what_nobody_followed_does_not_count():
+    """An outcome of another arm's answer gives nothing to the fleet."""
+    log = of_tenants(["a"])
+    without = Partition()
+    without.feed(log.records)
+    mixed = []
+    for record in log.records:
+        mixed.append(record)
+        event = wire.decode("outcomes", record.value)
+        if isinstance(event, Outcome):
+            astray = msgspec.structs.replace(event, ordinal=1000 + event.ordinal, observations=ASTRAY)
+            mixed.append(Record(0, record.key, astray))
+    found = Partition()
+    found.feed(mixed)
+    (one,), (other,) = groups([found]), groups([without])
+    assert all(np.array_equal(*each) for each in zip(one.shares[0], other.shares[0], strict=True))
+
+
+ASTRAY = {"quality": 1.0, "unfollowed": 1.0}
 
 
 def test_every_outcome_counts_once():

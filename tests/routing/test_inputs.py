@@ -96,6 +96,26 @@ def test_the_outcome_that_the_learner_has_not_read_is_known():
     assert inputs_of(chains.ask("c", "routing", OWN, after="p"))[2:4] == [(0.25,), (1.0,)]
 
 
+@pytest.mark.parametrize("read", ["open", "joined", "learned", "after a crash"])
+def test_a_parent_that_nobody_followed_is_not_known(read):
+    """What follows from another answer does not follow from the decision: no chain, and no input is made of it."""
+    chains = Chains(ANALYSIS, ROUTING)
+    chains.ask("p", "analysis", (1.0,), unit="u")
+    chains.reward("p", unfollowed=1.0, toxicity=0.25)
+    chains.join()
+    if read != "open":
+        chains.reward("p", accuracy=0.75)
+        chains.join()
+    if read in ("learned", "after a crash"):
+        chains.settle()
+    if read == "after a crash":
+        chains.checkpoint()
+        chains.crash()
+    child = chains.ask("c", "routing", OWN, after="p", unit="u")
+    assert inputs_of(child) == [None] * len(INPUTS)
+    assert (child.after, child.chain) == ("p", None)
+
+
 @pytest.mark.parametrize("after", [None, "nobody", "r"])
 def test_what_nobody_knows_is_zero_and_says_so(after):
     """Without a parent, with one that never was, and with one of another domain: a decision all the same."""

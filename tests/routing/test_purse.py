@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from schemas.domains import Arm, Budget, Component, DomainSpec, LearnerSpec
 from schemas.errors import Reason, SpecificationError
+from schemas.events import Outcome
 from stream_workers.learning.domain import DomainState
 from stream_workers.learning.processor import replay
 from stream_workers.learning.spending import cap_of
@@ -66,6 +67,45 @@ def hash_of(id_):
 
 OTHERS = ["again", "pay", "pay", "nonsense", "join", "learn", "checkpoint", "crash", "later"]
 ACTIONS = [*["ask"] * 4, *OTHERS]
+
+
+@pytest.mark.parametrize(
+    ("observed", "charged"),
+    [
+        ({"cost": 0.25}, 0.25),
+        ({}, MOST["large"]),
+        ({"unfollowed": 1.0, "cost": 2.5}, 2.5),
+        ({"unfollowed": 1.0}, MOST["huge"]),
+        ({"unfollowed": 1.0, "answered_by": -1.0}, MOST["huge"]),
+        ({"unfollowed": 1.0, "answered_by": 0.0}, MOST["large"]),
+        ({"unfollowed": 1.0, "answered_by": 2.0}, MOST["huge"]),
+        ({"answered_by": 2.0}, MOST["huge"]),
+    ],
+)
+def test_whoever_answers_is_paid(observed, charged):
+    """The cost that was observed is charged, whether or not the decision was followed; one that was lost is charged
+    the most that whoever may have answered can cost."""
+    till = Till(SPEC)
+    till.ask("d", "routing", (0.0,), eligible=("small", "large", "huge"))
+    decision = till.decisions()["d"]
+    made = msgspec.structs.replace(decision, choice=decision.arms.index("large"))
+    till._append("outcomes", msgspec.msgpack.encode(Outcome(0, "horizon", till.now, till.now, observed, 0, made)))
+    till.learn()
+    state = till.learner.domain(TENANT, "routing")
+    assert state.charged(state.charged_period()) == charged
+    assert state.report()["counts"] == {
+        "outcomes": 1,
+        "complete": 0,
+        "removed_arm": 0,
+        "costs": 1 if observed == {"cost": 0.25} else 0,
+        "unfollowed": int("unfollowed" in observed),
+    }
+    assert replay(0, till.logs["outcomes"]).items.keys() == till_state(till).keys()
+
+
+def till_state(till):
+    till.learner.flush()
+    return till.learner_state.items
 
 
 @settings(max_examples=150, deadline=None)

@@ -137,6 +137,18 @@ def test_tallies_and_domains_of_all_processes():
     assert [each["tenant"] for each in found.domains] == ["a", "b"]
 
 
+def test_decisions_that_nobody_followed_are_told():
+    """A column of their own where there are some, and what it means; nothing where there are none."""
+    domain = {"tenant": "acme", "domain": "routing", "counts": {"outcomes": 1234, "unfollowed": 56}}
+    for unfollowed, seen in ((56, True), (0, False)):
+        domain["counts"]["unfollowed"] = unfollowed
+        here = process(domains=[{**domain}], partitions=[])
+        page = shown(tables(told(sample(group("worker")), [here])))
+        assert ("not followed" in page) == seen
+        assert ("fallback arms answered" in page) == seen
+        assert (" 56 " in page) == seen
+
+
 def test_reports_are_json_and_tables():
     """A report is plain data, and shows owners, lag, tallies and values with their intervals."""
     value = {"n": 99, "estimate": 0.7, "lower": 0.6, "upper": 0.8}

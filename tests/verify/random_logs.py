@@ -14,7 +14,7 @@ from stream_workers.runtime.stage import Record
 from .logs import EARLY_MS, REMEMBER_MS, Logs, decision
 
 TENANTS = ("acme", "blue")
-COMPONENTS = ("success", "cost", "thumbs", "latency_ms")
+COMPONENTS = ("success", "cost", "thumbs", "latency_ms", "unfollowed", "answered_by")
 IDS = ("a", "b", "c", "d")
 LONG_AFTER_MS = 10_000
 
