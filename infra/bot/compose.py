@@ -111,6 +111,7 @@ async def composed(settings: BotSettings, environment: Mapping[str, str], **opti
             state=state,
             prices=prices_of(catalogue),
             instructions=settings.instructions,
+            fetch_links=settings.fetch_links,
             pace=settings.pace,
             registry=REGISTRY,
         )

@@ -29,6 +29,7 @@ class BotSettings(Struct, frozen=True):
     message_content: bool = True
     deadline_ms: float | None = None  # how long a decision is waited for; None: as `DecisionPath` has it
     instructions: str = ""
+    fetch_links: bool = False  # in posts that are analysed (docs/discord-using.md)
     pace: Pace = Pace()
     http_host: str = "127.0.0.1"
     http_port: int = 0

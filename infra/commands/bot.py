@@ -72,6 +72,14 @@ Instructions = Annotated[
     Path | None,
     typer.Option("--instructions", envvar="CROUPIER_INSTRUCTIONS", help="File with what models are told first."),
 ]
+FetchLinks = Annotated[
+    bool,
+    typer.Option(
+        "--fetch-links/--no-fetch-links",
+        envvar="CROUPIER_FETCH_LINKS",
+        help="Follow links in posts that are analysed: only to the public web, whose servers learn this address.",
+    ),
+]
 HttpHost = Annotated[str, typer.Option("--http-host", envvar="CROUPIER_HTTP_HOST", help="Where /metrics is served.")]
 HttpPort = Annotated[int, typer.Option("--http-port", envvar="CROUPIER_HTTP_PORT", help="0: a free port.")]
 Check = Annotated[
@@ -90,6 +98,7 @@ def bot(
     message_content: Content = True,
     deadline_ms: Deadline = None,
     instructions: Instructions = None,
+    fetch_links: FetchLinks = False,
     http_host: HttpHost = "127.0.0.1",
     http_port: HttpPort = 0,
     check: Check = False,
@@ -109,6 +118,7 @@ def bot(
         message_content=message_content,
         deadline_ms=deadline_ms,
         instructions="" if instructions is None else instructions.read_text(encoding="utf-8").strip(),
+        fetch_links=fetch_links,
         http_host=http_host,
         http_port=http_port,
         announce=home() / "run",

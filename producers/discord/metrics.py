@@ -57,6 +57,19 @@ class BotMetrics:
             ["component"],
             registry=registry,
         )
+        self.analyses = Counter(
+            "croupier_bot_analyses_total",
+            "Posts decided about, by depth (skip, quick, full; requested: by somebody's wish) and how: done, nothing "
+            "(to read, or a model wrote nothing of use), unanswered (by models), unshown",
+            ["depth", "how"],
+            registry=registry,
+        )
+        self.offers = Counter(
+            "croupier_bot_offers_total",
+            "Follow-ups decided about, by kind (nothing, questions, poll, thread_summary) and how: as for analyses",
+            ["offer", "how"],
+            registry=registry,
+        )
         self.unrecorded = Counter(
             "croupier_bot_unrecorded_total",
             "Observations that could not be recorded: the spool is full",

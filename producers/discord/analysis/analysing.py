@@ -59,7 +59,7 @@ class Analysing:
         if not self._aftermath.remembered.made(made):
             return
         if choice.arm == SKIP:
-            await self._aftermath.acted(made, _NOTHING_DONE)
+            await self._acted(made, "done", _NOTHING_DONE)
             return
         began = time.monotonic()
         language = self._bot.language(tenant)
@@ -67,13 +67,13 @@ class Analysing:
             text, cost = await self.summary(message, material, choice.arm, tenant, language, choice.id)
             shown = await self._show(message, made, text)
         except NothingToReadError as error:
-            await self._aftermath.acted(made, {SUCCESS: 0.0, ERROR: 1.0, COST: error.cost})
+            await self._acted(made, "nothing", {SUCCESS: 0.0, ERROR: 1.0, COST: error.cost})
         except Unanswered as error:
-            await self._aftermath.acted(made, {SUCCESS: 0.0, ERROR: 1.0, COST: cost_of(error.attempts)})
+            await self._acted(made, "unanswered", {SUCCESS: 0.0, ERROR: 1.0, COST: cost_of(error.attempts)})
         else:
             latency = (time.monotonic() - began) * 1_000
             observed = {SUCCESS: 1.0, ERROR: 0.0, LATENCY_MS: latency} if shown else {SUCCESS: 0.0, DELETED: 1.0}
-            await self._aftermath.acted(made, {**observed, COST: cost})
+            await self._acted(made, "done" if shown else "unshown", {**observed, COST: cost})
 
     async def summary(
         self, message: discord.Message, material: Material, depth: str, tenant: str, language: str, call: str
@@ -91,6 +91,10 @@ class Analysing:
     def refusal(self, message: discord.Message, tenant: str, depth: str, language: str) -> str | None:
         """Why no model can be asked now (a restriction's reason); None: one can."""
         return self._drafting.refusal(tenant, request(depth, (Source("", message.content),), language))
+
+    async def _acted(self, made: Made, how: str, observed: Mapping[str, float]) -> None:
+        self._bot.metrics.analyses.labels(made.arm, how).inc()
+        await self._aftermath.acted(made, observed)
 
     async def _choose(self, message: discord.Message, tenant: str) -> Choice:
         people, settings = self._bot.parts.people, self._bot.parts.settings.of(tenant)

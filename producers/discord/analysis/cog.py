@@ -74,15 +74,17 @@ class ContentAnalysis(commands.Cog):
         """A post, or a reply to a summary."""
         if message.author.bot or message.webhook_id is not None or message.guild is None:
             return
-        if message.type not in _HUMAN:
+        if message.type not in _HUMAN or self._bot.stopping:
             return
         reference = message.reference.message_id if message.reference else None
         if reference is not None and (made := self._ours(reference)) is not None:
             await self._aftermath.heard(made, REPLIED)
             return
         tenant = tenant_of(message.guild)
+        if not self._switched_on(message, tenant):
+            return
         material = self._material(message)
-        if material and self._switched_on(message, tenant) and len(self._posts) < _MOST_POSTS:
+        if material and len(self._posts) < _MOST_POSTS:
             task = asyncio.create_task(self._consider(message, tenant, material))
             self._posts.add(task)
             task.add_done_callback(self._posts.discard)
@@ -132,10 +134,12 @@ class ContentAnalysis(commands.Cog):
         """The summary, or why there is none."""
         try:
             text, _ = await self._analysing.summary(message, self._material(message), FULL, tenant, language, call)
+            how = "done"
         except NothingToReadError:
-            return say(language, "analysis.nothing_to_read")
+            text, how = say(language, "analysis.nothing_to_read"), "nothing"
         except Unanswered:
-            return say(language, "analysis.failed")
+            text, how = say(language, "analysis.failed"), "unanswered"
+        self._bot.metrics.analyses.labels("requested", how).inc()
         return text
 
     def _problem(self, message: discord.Message, tenant: str, user: int, language: str) -> str | None:

@@ -1,6 +1,7 @@
 """Decides what follow-up to offer after an answer, and offers it."""
 
 import time
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -54,27 +55,30 @@ class Offering:
         if not self._aftermath.remembered.made(made):
             return None
         if made.arm == NOTHING:
-            await self._aftermath.acted(made, {SUCCESS: 1.0, ERROR: 0.0, COST: 0.0})
+            await self._acted(made, "done", {SUCCESS: 1.0, ERROR: 0.0, COST: 0.0})
             return made
         began = time.monotonic()
+        asked = request(made.arm, told.turns, told.answer.text, told.language)
         try:
-            answer = await self._drafting.draft(
-                seen.tenant, request(made.arm, told.turns, told.answer.text, told.language), made.decision
-            )
+            answer = await self._drafting.draft(seen.tenant, asked, made.decision)
         except Unanswered as error:
-            await self._aftermath.acted(made, {SUCCESS: 0.0, ERROR: 1.0, COST: cost_of(error.attempts)})
+            await self._acted(made, "unanswered", {SUCCESS: 0.0, ERROR: 1.0, COST: cost_of(error.attempts)})
             return made
         message = _message(made, answer.text, told.language)
         if message is None:  # the model wrote nothing that can be offered
-            await self._aftermath.acted(made, {SUCCESS: 0.0, ERROR: 1.0, COST: answer.cost_usd})
+            await self._acted(made, "nothing", {SUCCESS: 0.0, ERROR: 1.0, COST: answer.cost_usd})
             return made
         shown = await self._show(told, made, message)
         if shown:
             await people.offered(seen.tenant, seen.user)
         latency = (time.monotonic() - began) * 1_000
         observed = {SUCCESS: 1.0, ERROR: 0.0, LATENCY_MS: latency} if shown else {SUCCESS: 0.0, DELETED: 1.0}
-        await self._aftermath.acted(made, {**observed, COST: answer.cost_usd})
+        await self._acted(made, "done" if shown else "unshown", {**observed, COST: answer.cost_usd})
         return made
+
+    async def _acted(self, made: Made, how: str, observed: Mapping[str, float]) -> None:
+        self._bot.metrics.offers.labels(made.arm, how).inc()
+        await self._aftermath.acted(made, observed)
 
     async def _choose(self, told: AnsweredQuestion, offers: int) -> Choice:
         people, seen = self._bot.parts.people, told.seen
