@@ -46,7 +46,7 @@ class Control:
             "use": self._use,
             "submit": self._submit,
         }
-        self._asked: dict[str, Callable[..., Awaitable[Json]]] = {
+        self.asked: dict[str, Callable[..., Awaitable[Json]]] = {
             "describe": self.describe,
             "make": self.make,
             "act": self.act,
@@ -59,10 +59,10 @@ class Control:
     async def answer(self, asked: Json) -> Json:
         """Do what `asked["do"]` says with the rest as its arguments; {"error"} if that can't be done."""
         do = asked.pop("do", None)
-        if do not in self._asked:
-            return {"error": f"no {do!r}; there is {', '.join(self._asked)}"}
+        if do not in self.asked:
+            return {"error": f"no {do!r}; there is {', '.join(self.asked)}"}
         try:
-            return await self._asked[do](**asked)
+            return await self.asked[do](**asked)
         except (LookupError, PermissionError, ValueError, TypeError, ApiError) as error:
             return {"error": f"{do}: {error}"}
 

@@ -85,6 +85,18 @@ async def test_the_global_limit_spares_interactions() -> None:
         assert len(taken) <= 20 * (int(max(taken) - min(taken)) + 1)
 
 
+async def test_a_global_refusal_says_so() -> None:
+    """Its headers and body are those documented: global, without a bucket."""
+    async with Discord(Rules(global_per_second=1)) as local, aiohttp.ClientSession() as session:
+        for _ in range(2):
+            async with session.get(f"{local.api}/users/@me", headers={"Authorization": f"Bot {local.token}"}) as answer:
+                told, body = answer.headers, await answer.json()
+    assert (told["X-RateLimit-Global"], told["X-RateLimit-Scope"]) == ("true", "global")
+    assert "X-RateLimit-Bucket" not in told
+    assert body["global"] is True
+    assert 0 < body["retry_after"] <= int(told["Retry-After"]) == 1
+
+
 @pytest.mark.parametrize("scope", ["user", "global", "shared"])
 async def test_a_storm_of_429(local: Discord, scope: str) -> None:
     """While a storm lasts everything is refused; afterwards all that was asked is done, once."""

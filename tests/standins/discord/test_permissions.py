@@ -1,7 +1,6 @@
 """Permissions are what discord.py computes from the same roles and overwrites."""
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
+import random
 
 from infra.standins.discord import Discord, Permission
 from infra.standins.discord.rules import Rules
@@ -9,40 +8,36 @@ from infra.standins.discord.state.accounts import Role
 from infra.standins.discord.state.world import World
 from tests.standins.clients import Bot, connected
 
-BITS = st.sets(st.sampled_from(list(Permission))).map(sum)
-CHANNEL_BITS = BITS.map(lambda bits: bits & ~Permission.ADMINISTRATOR)
-PAIR = st.tuples(CHANNEL_BITS, CHANNEL_BITS)
+CASES = 150
 
 
 async def test_discord_py_agrees(local: Discord) -> None:
     """For random roles and overwrites: what the server allows the bot is what discord.py believes."""
-    cases: list[tuple[int, int]] = []
-    guilds = []
+    chance = random.Random(6)
 
-    @settings(max_examples=60, database=None)
-    @given(everyone=BITS, role=BITS, extra=BITS, overwrites=st.lists(PAIR, min_size=4, max_size=4))
-    def make(everyone: int, role: int, extra: int, overwrites: list[tuple[int, int]]) -> None:
-        guild = local.guild("guild", "general", bot_permissions=role)
-        guild.roles[guild.id].permissions = everyone
-        second = Role(local.world.ids.next(), "second", extra)
+    def some(share: float) -> int:
+        return sum(bit for bit in Permission if bit is not Permission.ADMINISTRATOR and chance.random() < share)
+
+    for _ in range(CASES):
+        administrator = int(Permission.ADMINISTRATOR) if chance.random() < 0.1 else 0
+        guild = local.guild("guild", "general", bot_permissions=some(0.3))
+        guild.roles[guild.id].permissions = some(0.3)
+        second = Role(local.world.ids.next(), "second", some(0.3) | administrator)
         guild.roles[second.id] = second
         me = guild.members[local.bot.id]
         me.roles.append(second.id)
-        targets = [(0, guild.id), (0, me.roles[0]), (0, second.id), (1, local.bot.id)]
-        guild.find("general").overwrites.update(zip(targets, overwrites, strict=True))
-        guilds.append(guild)
-
-    make()
+        for target in ((0, guild.id), (0, me.roles[0]), (0, second.id), (1, local.bot.id)):
+            guild.find("general").overwrites[target] = (some(0.3), some(0.3))
     known = sum(Permission)
+    seen = set()
     async with connected(Bot(), local) as bot:
-        for guild in guilds:
-            seen = bot.get_guild(guild.id)
-            place = seen.get_channel(guild.find("general").id)
-            believed = place.permissions_for(seen.me).value & known
+        for guild in local.world.guilds.values():
+            theirs = bot.get_guild(guild.id)
+            believed = theirs.get_channel(guild.find("general").id).permissions_for(theirs.me).value & known
             allowed = guild.find("general").permissions(local.bot.id) & known
-            cases.append((allowed, believed if believed & Permission.VIEW_CHANNEL else 0))
-    assert all(allowed == believed for allowed, believed in cases)
-    assert len({allowed for allowed, _ in cases}) > 5
+            assert allowed == (believed if believed & Permission.VIEW_CHANNEL else 0)
+            seen.add(allowed)
+    assert len(seen) > CASES / 3
 
 
 def test_the_owner_and_strangers() -> None:

@@ -43,6 +43,10 @@ class Person:
         """Join a guild; with permissions beyond @everyone's through a role of one's own."""
         return self.world.join(guild, self.user, permissions=permissions, nick=nick)
 
+    def leave(self, guild: Guild) -> None:
+        """Leave a guild."""
+        self.world.leave(guild, self.user)
+
     def direct(self) -> Channel:
         """The direct messages between this person and the bot."""
         return self.world.direct(self.user)

@@ -148,6 +148,16 @@ class World:
         self.emit("GUILD_MEMBER_ADD", guild, encode(member.wire() | {"guild_id": str(guild.id)}))
         return member
 
+    def leave(self, guild: Guild, user: User) -> None:
+        """A person leaves."""
+        if guild.members.pop(user.id, None) is not None:
+            self.emit("GUILD_MEMBER_REMOVE", guild, encode({"guild_id": str(guild.id), "user": user.wire()}))
+
+    def change(self, guild: Guild, *, name: str | None = None, locale: str | None = None) -> None:
+        """A guild gets another name or language."""
+        guild.name, guild.locale = name or guild.name, locale or guild.locale
+        self.emit("GUILD_UPDATE", guild, encode(guild.wire()))
+
     def channel(
         self, guild: Guild, name: str, *, kind: Kind = Kind.TEXT, topic: str | None = None, silent: bool = False
     ) -> Channel:
