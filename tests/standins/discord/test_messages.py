@@ -333,6 +333,12 @@ async def test_guilds_come_and_go(local: Discord) -> None:
         assert bot.get_channel(channel.id).topic == "about"
         local.world.delete_channel(channel)
         await local.until(lambda _: bot.get_channel(channel.id) is None)
+        local.world.change(guild, name="renamed", locale="de")
+        await local.until(lambda _: bot.get_guild(guild.id).preferred_locale is discord.Locale.german)
+        assert bot.get_guild(guild.id).name == "renamed"
+        ada = local.person("Ada", guild)
+        ada.leave(guild)
+        await local.until(lambda _: bot.all("raw_member_remove"))
         local.world.outage(guild)
         await local.until(lambda _: bot.get_guild(guild.id).unavailable)
         local.world.outage(guild, over=True)
