@@ -17,6 +17,7 @@ from .endpoint import Endpoint
 from .endpoints import endpoint, key_of
 from .estimate import output_limit, request_tokens
 from .metrics import ProviderMetrics
+from .pulse import Pulse
 from .race import Race
 from .throttle import Throttle
 
@@ -51,6 +52,7 @@ class Providers:
                 _log.warning("provider left out: it has no key", provider=name, variable=provider.key_variable)
         self._breakers = {arm: Breaker(catalogue.breaker, clock, _teller(arm)) for arm in catalogue.models}
         self._throttle = Throttle(catalogue.throttle)
+        self._pulse = Pulse()
         self._metrics = ProviderMetrics(registry or CollectorRegistry(), self.breakers)
 
     async def __aenter__(self) -> Self:
@@ -63,6 +65,7 @@ class Providers:
 
     async def close(self) -> None:
         """Release all connections."""
+        self._pulse.stop()
         for each in self._endpoints.values():
             await each.close()
 
@@ -82,6 +85,7 @@ class Providers:
 
     def stream(self, ranking: Sequence[str], request: Request) -> Race:
         """As `Answering.stream`."""
+        self._pulse.start()
         self._throttle.request()
         reasons = self.restrictions(ranking, request)
         return Race(
@@ -118,7 +122,9 @@ class Providers:
 
     def _asking(self, arm: str, on_attempt: Callable[[Attempt], None]) -> Asking:
         model = self.catalogue.models[arm]
-        return Asking(arm, model, self._endpoints[model.provider], self._breakers[arm], self._throttle, on_attempt)
+        return Asking(
+            arm, model, self._endpoints[model.provider], self._breakers[arm], self._throttle, self._pulse, on_attempt
+        )
 
     def _hedge_after(self, arm: str) -> float | None:
         return self.catalogue.models[arm].limits.hedge_after_s

