@@ -22,7 +22,7 @@ MOST = 10_000
 
 FAULTS = {
     "rest": ("fail", "limit", "slow", "cut", "clear"),
-    "gateway": ("drop", "reconnect", "invalidate", "close", "mute", "refuse", "forget"),
+    "gateway": ("drop", "reconnect", "invalidate", "close", "ask_heartbeats", "mute", "refuse", "forget"),
 }
 """Methods of `Faults` and of `Gateway`."""
 

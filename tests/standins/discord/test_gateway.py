@@ -5,7 +5,7 @@ import random
 import discord
 import pytest
 
-from infra.standins.discord import Discord, Rules
+from infra.standins.discord import Discord, Permission, Rules
 from tests.standins.clients import Bot, connected
 
 
@@ -119,6 +119,36 @@ async def test_shards_get_their_guilds() -> None:
             await local.until(lambda _: len(bot.all("message")) == 10)
             await local.until(lambda _: bot.all("shard_resumed"))
             assert bot.all("shard_resumed") == [1]
+
+
+async def test_heartbeats_are_asked_for(local: Discord) -> None:
+    """A heartbeat comes at once when the server asks for it, and is acknowledged: the latency is known."""
+    local.guild()
+    async with connected(Bot(), local) as bot:
+        (session,) = local.gateway.sessions.values()
+        before = session.connection.heartbeats
+        assert local.gateway.ask_heartbeats() == 1
+        await local.until(lambda _: session.connection.heartbeats == before + 1)
+        await local.until(lambda _: bot.latency < 5)
+
+
+async def test_nothing_of_what_the_bot_may_not_hear(local: Discord) -> None:
+    """No event of a channel that it can't see, of a guild that it has left or that is out."""
+    guild, left, out = local.guild("guild", "general", "hidden"), local.guild("left"), local.guild("out")
+    ada = local.person("Ada", guild, left, out)
+    local.world.overwrite(guild.find("hidden"), local.bot, deny=int(Permission.VIEW_CHANNEL))
+    async with connected(Bot(), local) as bot:
+        local.world.remove_bot(left)
+        local.world.outage(out)
+        for channel in (guild.find("hidden"), left.find("general"), out.find("general")):
+            message = ada.post(channel, "unheard")
+            ada.react(message, "👍")
+            ada.type(channel)
+            ada.delete(message)
+        ada.post(guild.find("general"), "heard")
+        await local.until(lambda _: bot.all("message"))
+        assert [message.content for message in bot.all("message")] == ["heard"]
+        assert not bot.all("raw_reaction_add") + bot.all("raw_typing") + bot.all("raw_message_delete")
 
 
 async def test_a_zombie_connection_is_left() -> None:

@@ -186,6 +186,10 @@ async def test_direct_messages(local: Discord) -> None:
         assert answer.content == "hello to you"
         await (await bot.fetch_user(bob.id)).send("news")
         assert [message.content for message in bob.direct().messages.values()] == ["news"]
+        bob.close_direct()
+        with pytest.raises(discord.Forbidden) as closed:
+            await (await bot.fetch_user(bob.id)).send("more news")
+        assert closed.value.code == 50007
 
 
 async def test_content_needs_its_intent(local: Discord) -> None:

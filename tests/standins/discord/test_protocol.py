@@ -52,7 +52,8 @@ def identify(local: Discord, **changed: Any) -> dict[str, Any]:
 async def test_hello_ready_guilds_and_acknowledgements(local: Discord) -> None:
     """Hello, Ready with unavailable guilds, then each guild; sequences without a hole; heartbeats acknowledged."""
     guild = local.guild()
-    for query in ("v=10&encoding=json&compress=zlib-stream", "v=10&encoding=json"):
+    for compress in ("&compress=zlib-stream", "", "&compress=zstd-stream"):
+        query = f"v=10&encoding=json{compress}"
         async with raw(local, query) as client:
             hello = await client.next()
             assert (hello["op"], hello["d"]["heartbeat_interval"]) == (10, 41250)

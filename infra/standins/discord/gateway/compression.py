@@ -6,27 +6,17 @@ from collections.abc import Callable
 Compress = Callable[[bytes], bytes]
 
 
-def zlib_stream() -> Compress:
-    """Each payload ends with Z_SYNC_FLUSH (00 00 ff ff)."""
+def compression(asked: str | None) -> Compress | None:
+    """What compresses the payloads of one connection; each ends with Z_SYNC_FLUSH (00 00 ff ff).
+
+    Only zlib-stream is there.  discord.py asks for zstd-stream where the package zstandard is installed, and takes
+    plain payloads as well.
+    """
+    if asked != "zlib-stream":
+        return None
     stream = zlib.compressobj(1)
 
     def compress(data: bytes) -> bytes:
         return stream.compress(data) + stream.flush(zlib.Z_SYNC_FLUSH)
 
     return compress
-
-
-def zstd_stream() -> Compress:
-    """Each payload ends a block.  Needs the package zstandard, with which discord.py asks for it."""
-    import zstandard  # type: ignore[import-not-found,unused-ignore]
-
-    stream = zstandard.ZstdCompressor(level=1).compressobj()
-
-    def compress(data: bytes) -> bytes:
-        flushed: bytes = stream.compress(data) + stream.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)
-        return flushed
-
-    return compress
-
-
-STREAMS: dict[str, Callable[[], Compress]] = {"zlib-stream": zlib_stream, "zstd-stream": zstd_stream}

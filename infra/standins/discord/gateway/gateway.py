@@ -12,11 +12,12 @@ from ..rules import Rules
 from ..state.accounts import Json
 from ..state.places import Guild
 from ..state.world import LARGE, Event, World, encode
-from .compression import STREAMS
+from .compression import compression
 from .connection import ClosedError, Connection
 from .session import Session
 
 ACKNOWLEDGED = b'{"t":null,"s":null,"op":11,"d":null}'
+HEARTBEAT = b'{"t":null,"s":null,"op":1,"d":null}'
 RECONNECT = b'{"t":null,"s":null,"op":7,"d":null}'
 
 
@@ -64,8 +65,7 @@ class Gateway:
         """Serve one connection until it ends."""
         socket = web.WebSocketResponse(compress=False, timeout=1.0)
         await socket.prepare(request)
-        stream = request.query.get("compress")
-        connection = Connection(request, socket, None if stream is None else STREAMS[stream]())
+        connection = Connection(request, socket, compression(request.query.get("compress")))
         self.connections.add(connection)
         try:
             if request.query.get("v") != "10" or request.query.get("encoding") != "json":
@@ -296,6 +296,13 @@ class Gateway:
         for connection in found:
             self._detach(connection)
             connection.close(code)
+        return len(found)
+
+    def ask_heartbeats(self, shard: int | None = None) -> int:
+        """Ask clients for a heartbeat now (opcode 1).  Gives how many."""
+        found = self._connected(shard)
+        for connection in found:
+            connection.send(HEARTBEAT)
         return len(found)
 
     def mute(self, shard: int | None = None) -> int:

@@ -51,6 +51,10 @@ class Person:
         """The direct messages between this person and the bot."""
         return self.world.direct(self.user)
 
+    def close_direct(self) -> None:
+        """Take no more direct messages from the bot (it gets 50007)."""
+        self.direct().closed = True
+
     # Messages
 
     def post(

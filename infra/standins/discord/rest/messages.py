@@ -30,6 +30,8 @@ def _message(call: Call, *permissions: Permission) -> Message:
 def create(call: Call) -> Answer:
     """Create Message."""
     channel = _channel(call)
+    if channel.closed:
+        raise ApiError(50007)
     if channel.thread is not None and channel.thread.archived:
         if channel.thread.locked:
             raise ApiError(50083)

@@ -35,7 +35,7 @@ def change_channel(call: Call) -> Answer:
         channel.thread.archived = call.body.get("archived", channel.thread.archived)
         channel.thread.locked = call.body.get("locked", channel.thread.locked)
     event = "CHANNEL_UPDATE" if channel.thread is None else "THREAD_UPDATE"
-    call.world.emit(event, channel.guild, encode(channel.wire()))
+    call.world.emit(event, channel, encode(channel.wire()))
     return answer(channel.wire())
 
 

@@ -117,7 +117,8 @@ class Guild:
 class Channel:
     """A channel of a guild, a thread, or direct messages (without a guild).
 
-    messages: by id, oldest first.  changes: told of every message that appears, changes or goes.
+    messages: by id, oldest first.  closed: direct messages that the person doesn't take.
+    changes: told of every message that appears, changes or goes.
     """
 
     id: int
@@ -130,6 +131,7 @@ class Channel:
     overwrites: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
     recipients: list[User] = field(default_factory=list)
     thread: Thread | None = None
+    closed: bool = False
     last_message_id: int | None = None
     messages: dict[int, "Message"] = field(default_factory=dict)
     changes: Changes = field(default_factory=Changes)

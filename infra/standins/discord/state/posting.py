@@ -66,7 +66,7 @@ def delete(world: World, message: Message) -> None:
         where = {"id": str(message.id), "channel_id": str(channel.id)}
         if channel.guild is not None:
             where["guild_id"] = str(channel.guild.id)
-        world.emit("MESSAGE_DELETE", channel.guild, encode(where))
+        world.emit("MESSAGE_DELETE", channel, encode(where))
     channel.changes.tell()
 
 
@@ -92,7 +92,7 @@ def tell(world: World, event: str, message: Message) -> None:
 
     private = guild is not None and message.author is not world.bot and world.bot not in message.mentions
     lesser = partial(data, hide=True) if private else None
-    world.emit(event, guild, data(hide=False), lesser, Intent.MESSAGE_CONTENT)
+    world.emit(event, message.channel, data(hide=False), lesser, Intent.MESSAGE_CONTENT)
 
 
 def mention(world: World, message: Message, allowed: Json | None) -> None:

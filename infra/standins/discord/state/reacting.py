@@ -43,7 +43,7 @@ def react(world: World, message: Message, user: User, text: str) -> None:
     guild = message.channel.guild
     if guild is not None and user.id in guild.members:
         content["member"] = guild.members[user.id].wire()
-    world.emit("MESSAGE_REACTION_ADD", guild, encode(content))
+    world.emit("MESSAGE_REACTION_ADD", message.channel, encode(content))
     message.channel.changes.tell()
 
 
@@ -58,14 +58,14 @@ def unreact(world: World, message: Message, user: User, text: str) -> None:
     if not reaction.users:
         del message.reactions[text]
     content = _place(message) | {"user_id": str(user.id), "emoji": reaction.emoji, "burst": False, "type": 0}
-    world.emit("MESSAGE_REACTION_REMOVE", message.channel.guild, encode(content))
+    world.emit("MESSAGE_REACTION_REMOVE", message.channel, encode(content))
     message.channel.changes.tell()
 
 
 def unreact_all(world: World, message: Message) -> None:
     """Remove every reaction."""
     message.reactions.clear()
-    world.emit("MESSAGE_REACTION_REMOVE_ALL", message.channel.guild, encode(_place(message)))
+    world.emit("MESSAGE_REACTION_REMOVE_ALL", message.channel, encode(_place(message)))
     message.channel.changes.tell()
 
 
@@ -85,7 +85,7 @@ def vote(world: World, message: Message, user: User, answer: int) -> None:
                 unvote(world, message, user, other)
     poll.votes[answer].append(user)
     content = _place(message) | {"user_id": str(user.id), "answer_id": answer}
-    world.emit("MESSAGE_POLL_VOTE_ADD", message.channel.guild, encode(content))
+    world.emit("MESSAGE_POLL_VOTE_ADD", message.channel, encode(content))
     message.channel.changes.tell()
 
 
@@ -96,7 +96,7 @@ def unvote(world: World, message: Message, user: User, answer: int) -> None:
     if user in poll.votes.get(answer, []):
         poll.votes[answer].remove(user)
         content = _place(message) | {"user_id": str(user.id), "answer_id": answer}
-        world.emit("MESSAGE_POLL_VOTE_REMOVE", message.channel.guild, encode(content))
+        world.emit("MESSAGE_POLL_VOTE_REMOVE", message.channel, encode(content))
         message.channel.changes.tell()
 
 
@@ -145,4 +145,4 @@ def typing(world: World, channel: Channel, user: User) -> None:
             "guild_id": str(channel.guild.id),
             "member": channel.guild.members[user.id].wire(),
         }
-    world.emit("TYPING_START", channel.guild, encode(content))
+    world.emit("TYPING_START", channel, encode(content))

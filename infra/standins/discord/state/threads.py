@@ -30,7 +30,7 @@ def start_thread(
         thread=Thread(owner.id, members={owner.id: iso(time.time())}),
     )
     parent.guild.threads[thread.id] = world.channels[thread.id] = thread
-    world.emit("THREAD_CREATE", parent.guild, encode(thread.wire() | {"newly_created": True}))
+    world.emit("THREAD_CREATE", thread, encode(thread.wire() | {"newly_created": True}))
     if message is not None:
         message.thread = thread
         message.flags |= Flag.HAS_THREAD

@@ -73,12 +73,31 @@ class World:
     # Telling
 
     def emit(
-        self, name: str, guild: Guild | None, data: bytes, lesser: Callable[[], bytes] | None = None, whole: int = 0
+        self,
+        name: str,
+        place: Channel | Guild | None,
+        data: bytes,
+        lesser: Callable[[], bytes] | None = None,
+        whole: int = 0,
     ) -> None:
-        """Tell the gateway of an event (as `Event`), and everyone who waits for a change anywhere."""
-        self.events[name] = self.events.get(name, 0) + 1
-        self.listener(Event(name, None if guild is None else guild.id, data, lesser, whole))
+        """Tell the gateway of an event (as `Event`) if the bot may hear of it, and all who wait for a change."""
+        if self._heard(name, place):
+            guild = place.guild if isinstance(place, Channel) else place
+            self.events[name] = self.events.get(name, 0) + 1
+            self.listener(Event(name, None if guild is None else guild.id, data, lesser, whole))
         self.changes.tell()
+
+    def _heard(self, name: str, place: Channel | Guild | None) -> bool:
+        """Not of channels that the bot can't see, nor of guilds that it isn't in or that are out ("Gateway", Guild
+        Availability).
+        """
+        if isinstance(place, Channel):
+            if place.guild is None:
+                return True
+            return place.guild.available and bool(place.permissions(self.bot.id) & Permission.VIEW_CHANNEL)
+        if place is None or name == "GUILD_DELETE":
+            return True
+        return self.bot.id in place.members and place.available
 
     # Making
 
@@ -165,14 +184,14 @@ class World:
         channel = Channel(self.ids.next(), kind, name, guild, topic=topic, position=len(guild.channels))
         guild.channels[channel.id] = self.channels[channel.id] = channel
         if not silent:
-            self.emit("CHANNEL_CREATE", guild, encode(channel.wire()))
+            self.emit("CHANNEL_CREATE", channel, encode(channel.wire()))
         return channel
 
     def overwrite(self, channel: Channel, who: User | Role, *, allow: int = 0, deny: int = 0) -> None:
         """Set a channel's permission overwrite for a user or a role."""
         kind = MEMBER if isinstance(who, User) else ROLE
         channel.overwrites[kind, who.id] = (allow, deny)
-        self.emit("CHANNEL_UPDATE", channel.guild, encode(channel.wire()))
+        self.emit("CHANNEL_UPDATE", channel, encode(channel.wire()))
 
     def delete_channel(self, channel: Channel) -> None:
         """A channel goes, with its messages."""
@@ -181,7 +200,7 @@ class World:
             channel.guild.channels.pop(channel.id, None)
             channel.guild.threads.pop(channel.id, None)
             event = "CHANNEL_DELETE" if channel.thread is None else "THREAD_DELETE"
-            self.emit(event, channel.guild, encode(channel.wire()))
+            self.emit(event, channel, encode(channel.wire()))
 
     def direct(self, user: User) -> Channel:
         """The direct messages between the bot and a user."""
