@@ -105,7 +105,7 @@ class Supervisor:
             stderr=log,
             env={**os.environ, **program.environment},
             start_new_session=True,  # Ctrl-C is for us: we tell them in order
-            preexec_fn=functools.partial(_die_with, os.getpid()),
+            preexec_fn=functools.partial(die_with, os.getpid()),
         )
 
     async def _watch(self, program: Program, process: asyncio.subprocess.Process) -> None:
@@ -144,7 +144,7 @@ class Supervisor:
             await process.wait()
 
 
-def _die_with(parent: int) -> None:
+def die_with(parent: int) -> None:
     """In the child: end when the supervisor does, however it ends (Linux)."""
     if _LIBC is not None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -132,7 +132,8 @@ class Control:
     async def wrote(self, since: int = 0, wait: float = 0.0) -> Json:
         """What the bot wrote after its first `since` messages, at most 10,000; waits up to `wait` s for something.
 
-        next: what to ask for next.  at, last: when it appeared and was last edited.
+        next: what to ask for next.  at, last: when it appeared and was last edited; asked: when what it replies to
+        appeared.
         """
         world = self.discord.world
         if wait > 0 and world.wrote <= since:
@@ -196,6 +197,7 @@ def _told(message: Message) -> Json:
         "channel": message.channel.id,
         "content": message.content,
         "reply_to": None if message.reply_to is None else message.reply_to.id,
+        "asked": None if message.reply_to is None else message.reply_to.versions[0][0],
         "interaction": None if message.interaction is None else message.interaction.id,
         "ephemeral": message.ephemeral,
         "loading": message.loading,

@@ -28,6 +28,11 @@ class RemoteModels:
         async with self._session.get(f"{self.url}/control/requests") as answer:
             return msgspec.json.decode(await answer.read(), type=dict[str, int])
 
+    async def take_times(self) -> list[tuple[str, float, float]]:
+        """`ModelServer.times` since this was asked last; the first time begins to keep them."""
+        async with self._session.post(f"{self.url}/control/times") as answer:
+            return msgspec.json.decode(await answer.read(), type=list[tuple[str, float, float]])
+
 
 @asynccontextmanager
 async def started(*options: str) -> AsyncIterator[RemoteModels]:

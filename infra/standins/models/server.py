@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
@@ -23,6 +24,7 @@ from .reply import Reply, reply, request_tokens, tokens
 _STREAM = "text/event-stream; charset=utf-8"
 _JSON = "application/json"
 _MOST_BYTES = 32 * 2**20  # Anthropic's limit of a request
+_BEGINNING = 24  # characters of a question that `times` keeps
 
 
 class ModelServer:
@@ -46,6 +48,8 @@ class ModelServer:
         self.faults = Faults()
         self.open = 0  # streams that are being sent
         self.bodies: list[Any] | None = None  # a list: requests are kept in it, as they came
+        #: A list: (beginning of the question, when it was received, when the answer began), on the monotonic clock.
+        self.times: list[tuple[str, float, float]] | None = None
         self._models = dict(models) if models is not None else dict.fromkeys(recordings().arms, 131_072)
         self._keys = keys
         self._first_token_s = first_token_s
@@ -76,6 +80,7 @@ class ModelServer:
                 web.get("/control/faults", self._get_faults),
                 web.put("/control/faults", self._put_faults),
                 web.get("/control/requests", self._get_requests),
+                web.post("/control/times", self._take_times),
             ]
         )
         self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=1.0)
@@ -105,6 +110,7 @@ class ModelServer:
         return web.Response(body=speaks.models(list(self._models)), content_type=_JSON)
 
     async def _answer(self, request: web.Request, speaks: Speaks) -> web.StreamResponse:
+        received = time.monotonic()
         if (refused := self._unauthorised(request, speaks)) is not None:
             return refused
         body = await request.read()
@@ -125,6 +131,8 @@ class ModelServer:
             return _error(speaks, 400, text, "context_length_exceeded")
         self._number += 1
         said = reply(recordings(), asked.model, asked.turns, asked.most_output_tokens)
+        if self.times is not None:
+            self.times.append((asked.turns[-1].text[:_BEGINNING], received, time.monotonic() + self._first_token_s))
         if asked.caching:
             usage = self._cache.charge(asked.model, asked.turns, said.usage)
             said = msgspec.structs.replace(said, usage=usage)
@@ -207,6 +215,10 @@ class ModelServer:
 
     async def _get_requests(self, _: web.Request) -> web.Response:
         return web.Response(body=msgspec.json.encode(self.faults.seen), content_type=_JSON)
+
+    async def _take_times(self, _: web.Request) -> web.Response:
+        taken, self.times = self.times or [], []
+        return web.Response(body=msgspec.json.encode(taken), content_type=_JSON)
 
 
 _OPENAI = OpenAIProtocol()
