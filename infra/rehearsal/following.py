@@ -8,6 +8,7 @@ from typing import Any
 from infra.standins.discord.remote import Remote
 from producers.discord.words import keys, languages, say
 
+
 def refusals() -> frozenset[str]:
     """All that a refusal can say, in every language."""
     return frozenset(say(language, key) for language in languages() for key in keys(language) if key[:9] == "refusals.")
