@@ -1,7 +1,6 @@
 """How the bot is: for /health, /status and /metrics."""
 
 import math
-import os
 import time
 from typing import Any, Final
 
@@ -44,7 +43,6 @@ class Vitals:
         bot, path = self._of.bot, self._of.path
         return {
             "role": "bot",
-            "pid": os.getpid(),
             **self.health(),
             "guilds": len(bot.guilds),
             "shards": {str(number): not each.is_closed() for number, each in bot.shards.items()},

@@ -25,7 +25,8 @@ class Choice(Struct, frozen=True):
     ranking: tuple[str, ...]  # the eligible arms, `arm` first, then by the decision's scores; a fallback's as given
     how: Literal["decided", "late", "unreachable"]  # all but the first: `arm` is the domain's fallback
     decision: Decision | None  # None: no decision came in time
-    waited_ms: float
+    waited_ms: float  # from being asked to this answer
+    own_ms: float = 0.0  # of these, not spent waiting for Kafka
 
     @property
     def on_fallback(self) -> bool:

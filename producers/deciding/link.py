@@ -10,6 +10,7 @@ import asyncio
 import math
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
 from random import uniform
 from typing import Any, Final
 
@@ -121,9 +122,9 @@ class Link:
                 return
         await self._spool.append(entry)
 
-    def offer(self, entry: Entry) -> None:
-        """Keep a record on disk, soon, if there is room; nobody waits for it."""
-        self._spool.offer(entry)
+    def offer(self, entry: Entry) -> bool:
+        """Keep a record on disk, soon; nobody waits for it.  False: there is no room."""
+        return self._spool.offer(entry) is not None
 
     def doubt(self, reason: str) -> None:
         """Kafka did not do in time what it should have: it is not to be waited for until it has answered again."""
@@ -159,7 +160,7 @@ class Link:
         self._metrics.reachable.set(1)
         if self._away_since is not None and self._told_away_at >= self._away_since:
             _log.info(
-                "Kafka answers again",
+                "Kafka can be used again",
                 away_seconds=round(time.monotonic() - self._away_since, 1),
                 events_on_disk=self._spool.backlog,
             )
@@ -177,8 +178,8 @@ class Link:
         if self._told_away_at < self._away_since and now - self._told_away_at > _TELL_EVERY:
             self._told_away_at = now
             _log.error(
-                "Kafka does not answer: requests are served by fallback arms, and events are kept on disk, until it "
-                "does. Is it running, and reachable from here?",
+                "Kafka can not be used: requests are served by fallback arms, and events are kept on disk, until it "
+                "can. Is it running, and reachable from here, with the topics of this deployment?",
                 bootstrap_servers=self._bootstrap_servers,
                 reason=reason,
             )
@@ -206,22 +207,16 @@ class Link:
 
     async def _open(self) -> None:
         security, timeout_ms = self._security, _REQUEST_TIMEOUT_MS
-        async with asyncio.timeout(_OPEN_SECONDS):
+        async with asyncio.timeout(_OPEN_SECONDS), AsyncExitStack() as opened:
             consumer = await open_decisions(
                 self._bootstrap_servers, self._prefix, security, request_timeout_ms=timeout_ms
             )
-            try:
-                producer = await open_producer(self._bootstrap_servers, security, request_timeout_ms=timeout_ms)
-            except BaseException:
-                await stop_consumer(consumer)
-                raise
-            try:
-                for topic in (CONTEXTS, REWARDS):  # the first record is not to wait for where it belongs
-                    await producer.partitions_for(full_name(topic, self._prefix))
-            except BaseException:
-                await abandon_producer(producer)
-                await stop_consumer(consumer)
-                raise
+            opened.push_async_callback(stop_consumer, consumer)
+            producer = await open_producer(self._bootstrap_servers, security, request_timeout_ms=timeout_ms)
+            opened.push_async_callback(abandon_producer, producer)
+            for topic in (CONTEXTS, REWARDS):  # the first record is not to wait for where it belongs
+                await producer.partitions_for(full_name(topic, self._prefix))
+            opened.pop_all()
         self._consumer, self._producer = consumer, producer
         self._broken = asyncio.get_running_loop().create_future()
         self._trust()

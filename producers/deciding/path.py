@@ -170,17 +170,16 @@ class DecisionPath:
         name = (tenant, context.id)
         if name in self._awaited:
             raise ValueError(f"a decision with the id {context.id!r} is being awaited already; ids are used once")
+        times = _Times(begun)
         if not self._link.reachable or self._closing:
-            self._link.offer(entry)
-            return await self._fall_back(context, fallback, "unreachable", begun)
+            return await self._fall_back(context, fallback, "unreachable", times, known=self._link.offer(entry))
         future: asyncio.Future[Decision | None] = asyncio.get_running_loop().create_future()
         self._awaited[name] = future
         sent: asyncio.Future[Any] | None = None
-        own = 0.0
         try:
             async with asyncio.timeout(self._deadline):
                 sent = await self._link.send(entry)
-                own = time.perf_counter() - begun
+                times.asked = time.perf_counter()
                 await future
         except (TimeoutError, ConnectionError):
             pass
@@ -189,48 +188,50 @@ class DecisionPath:
             raise
         finally:
             del self._awaited[name]
+        times.resumed = time.perf_counter()
         decision = future.result() if future.done() and not future.cancelled() else None
         if decision is not None:
-            return self._follow(decision, begun, own)
-        if sent is None:
-            self._link.offer(entry)
+            return self._follow(decision, times)
         if sent is not None and sent.done() and not sent.cancelled() and sent.exception() is None:
-            return await self._fall_back(context, fallback, "late", begun)
+            return await self._fall_back(context, fallback, "late", times, known=True)
+        known = sent is not None or self._link.offer(entry)
         if not self._closing:
             self._link.doubt(f"a request was not acknowledged within {self._deadline:g} s")
-        return await self._fall_back(context, fallback, "unreachable", begun)
+        return await self._fall_back(context, fallback, "unreachable", times, known=known)
 
-    def _follow(self, decision: Decision, begun: float, own: float) -> Choice:
-        resumed = time.perf_counter()
+    def _follow(self, decision: Decision, times: "_Times") -> Choice:
         arms = decision.arms
         scores = np.frombuffer(decision.scores, "<f4")
         order = np.argsort(-scores, kind="stable") if len(scores) == len(arms) else np.arange(len(arms))
         others = (arms[place] for place in order.tolist() if place != decision.choice)
-        ended = time.perf_counter()
         return self._told(
             Choice(
                 decision.id, decision.tenant, decision.domain, decision.arm, (decision.arm, *others), "decided",
-                decision, (ended - begun) * 1000.0,
-            ),
-            own + ended - resumed,
+                decision, *times.milliseconds(),
+            )
         )  # fmt: skip
 
-    async def _fall_back(self, context: Context, fallback: Sequence[str], how: How, begun: float) -> Choice:
-        await self._hand_over(self._unfollowing((context.tenant, context.id), fallback[0]))
+    async def _fall_back(
+        self, context: Context, fallback: Sequence[str], how: How, times: "_Times", *, known: bool
+    ) -> Choice:
+        """known: the context is, or will be, in the log; otherwise nothing is to be said of its decision."""
+        unfollowing = self._unfollowing((context.tenant, context.id), fallback[0])
+        if known:
+            await self._hand_over(unfollowing)
         if how == "late":
             self._tell_late()
-        waited = time.perf_counter() - begun
-        choice = Choice(
-            context.id, context.tenant, context.domain, fallback[0], tuple(fallback), how, None, waited * 1000.0
-        )
-        return self._told(choice, None)
+        return self._told(
+            Choice(
+                context.id, context.tenant, context.domain, fallback[0], tuple(fallback), how, None,
+                *times.milliseconds(),
+            )
+        )  # fmt: skip
 
-    def _told(self, choice: Choice, own: float | None) -> Choice:
+    def _told(self, choice: Choice) -> Choice:
         metrics = self._metrics
         metrics.decisions.labels(choice.domain, choice.how).inc()
         metrics.wait_seconds.observe(choice.waited_ms / 1000.0)
-        if own is not None:
-            metrics.own_seconds.observe(own)
+        metrics.own_seconds.observe(choice.own_ms / 1000.0)
         return choice
 
     def _unfollowing(self, name: _Name, arm: str) -> Entry:
@@ -296,6 +297,21 @@ class DecisionPath:
                 deadline_ms=self._deadline * 1000.0,
             )
             self._late, self._told_late_at = 0, now
+
+
+class _Times:
+    """Of one request, on `perf_counter`: between `asked` and `resumed` it waited for Kafka."""
+
+    __slots__ = ("asked", "begun", "resumed")
+
+    def __init__(self, begun: float) -> None:
+        self.begun = begun
+        self.asked = self.resumed = begun
+
+    def milliseconds(self) -> tuple[float, float]:
+        """Since it began, and without the wait."""
+        whole = time.perf_counter() - self.begun
+        return whole * 1000.0, (whole - (self.resumed - self.asked)) * 1000.0
 
 
 def _request(

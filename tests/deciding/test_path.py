@@ -1,6 +1,7 @@
 """An answer within the deadline whatever happens to Kafka, and nothing that was acknowledged is lost."""
 
 import asyncio
+import sys
 import time
 from contextlib import asynccontextmanager
 
@@ -128,6 +129,7 @@ async def test_decisions_in_time(deployment, tmp_path):
         )
         await asked.path.observe("guild", "r-40", {"success": 1, "cost": 0.25}, id="r-40:answer")
         assert asked.path.backlog == 0
+    assert all(0 < choice.own_ms <= choice.waited_ms for choice in choices)
     assert {(choice.how, choice.arm, choice.ranking) for choice in choices} == {("decided", "large", ARMS)}
     assert [choice.id for choice in choices] == [f"r-{n}" for n in range(40)]
     assert (restricted.arm, restricted.ranking) == ("tiny", ("tiny", "small"))
@@ -246,6 +248,88 @@ async def test_kafka_goes_and_comes_back(deployment, tmp_path, how):
     assert {f"{name}:thumbs" for name in observed} <= set(sent)
 
 
+async def test_a_broker_killed_and_restarted(away, deployment, tmp_path):
+    """Under traffic, SIGKILL of the broker itself: every request is answered in time, and every observation that was
+    accepted is in the outcome of its decision, once."""
+    broker, _ = away
+    answers, accepted, stop = [], set(), asyncio.Event()
+
+    async def traffic(asked, worker):
+        number = 0
+        while not stop.is_set():
+            choice = await asked.decide(f"{worker}-{number}", tenant=f"guild-{worker}")
+            answers.append(choice)
+            await asked.path.observe(choice.tenant, choice.id, {"thumbs": 1.0}, id=f"{choice.id}:thumbs")
+            accepted.add(choice.id)
+            number += 1
+            await asyncio.sleep(0.005)
+
+    async with asking(deployment, tmp_path / "spool") as asked:
+        running = [asyncio.create_task(traffic(asked, worker)) for worker in range(4)]
+        await until(lambda: len(accepted) > 40)
+        await asyncio.to_thread(broker.kill)
+        away_at = len(answers)
+        await until(lambda: len(answers) > away_at + 40)
+        await asyncio.to_thread(broker.restart)
+        await until(lambda: asked.path.reachable, 60)
+        back_at = len(answers)
+        await until(lambda: len(answers) > back_at + 40, 60)
+        await until(lambda: answers[-1].how == "decided", 60)
+        stop.set()
+        await asyncio.gather(*running)
+        await until(lambda: asked.path.backlog == 0, 60)
+        await until(lambda: {context.id for _, _, context in asked.routing.seen} >= accepted, 60)
+    assert {choice.how for choice in answers} >= {"decided", "unreachable"}
+    found = await outcomes_in(deployment)
+    assert found.keys() == accepted
+    for choice in answers:
+        seen = found[choice.id].observations
+        assert seen["thumbs"] == 1.0
+        assert ("unfollowed" in seen) == choice.on_fallback
+        if choice.decision is not None:
+            assert found[choice.id].decision.arm == choice.arm
+
+
+KILLED = """
+import asyncio, sys
+from pathlib import Path
+from producers.deciding import DecisionPath
+async def main():
+    async with DecisionPath(sys.argv[1], Path(sys.argv[2]), prefix=sys.argv[3]) as path:
+        async def one(worker):
+            for number in range(10**6):
+                choice = await path.decide("guild", "model_routing", [1.0], fallback=["small"], id=f"{worker}-{number}")
+                await path.observe("guild", choice.id, {"thumbs": 1.0}, id=f"{choice.id}:thumbs")
+                print(choice.id, flush=True)
+        await asyncio.gather(*map(one, range(8)))
+asyncio.run(main())
+"""
+
+
+async def test_killed_while_kafka_is_away(deployment, tmp_path):
+    """SIGKILL of the bot in the middle of it: the next run tells Kafka of everything that had been accepted."""
+    _, proxy, prefix = deployment
+    proxy.refuse()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", KILLED, f"127.0.0.1:{proxy.port}", tmp_path / "spool", prefix,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    accepted = [await process.stdout.readline() for _ in range(200)]
+    process.kill()
+    accepted += (await process.stdout.read()).splitlines(keepends=True)
+    await process.wait()
+    names = {line.decode().strip() for line in accepted if line.endswith(b"\n") and b"-" in line and b" " not in line}
+    assert len(names) >= 150
+    proxy.release()
+    async with asking(deployment, tmp_path / "spool") as asked:
+        await until(lambda: asked.path.backlog == 0)
+        await until(lambda: {context.id for _, _, context in asked.routing.seen} >= names)
+    found = await outcomes_in(deployment)
+    assert found.keys() >= names
+    for name in names:
+        assert found[name].observations == {"unfollowed": 1.0, "thumbs": 1.0}
+
+
 async def test_no_room(deployment, tmp_path):
     """A full spool refuses feedback in words, and requests are answered all the same."""
     _, proxy, _ = deployment
@@ -255,7 +339,7 @@ async def test_no_room(deployment, tmp_path):
             for number in range(1000):
                 await asked.path.observe("guild", "r-1", {"thumbs": 1.0}, id=f"r-1:{number}")
         kept = asked.path.backlog
-        choice = await asked.decide("r-2")
+        choice = await asked.decide("r-2")  # of which nothing is recorded, not even that nobody followed it
         assert (choice.how, asked.path.backlog) == ("unreachable", kept)
     proxy.release()
     async with asking(deployment, tmp_path / "spool", router=False) as asked:
