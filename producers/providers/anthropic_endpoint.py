@@ -70,7 +70,7 @@ class AnthropicEndpoint:
             )
         async with _failures(begun=True), stream:
             used = _Used()
-            async for event in stream:
+            while (event := await anext(stream, None)) is not None:
                 for said in _said(event, used):
                     yield said
 

@@ -42,6 +42,12 @@ class Asking:
 
     async def begin(self, request: Request) -> str:
         """The first piece of an answer, after as many tries as the catalogue allows; `Failure`: there is none."""
+        try:
+            return await self._try(request)
+        except Failure as failure:
+            if not failure.retry:
+                raise
+            first = [failure]  # the first try is made without what follows, which costs and few requests need
         retrying = AsyncRetrying(
             stop=self._enough,
             wait=_pause,
@@ -50,6 +56,8 @@ class Asking:
         )
         async for attempt in retrying:
             with attempt:
+                if first:
+                    raise first.pop()
                 return await self._try(request)
         raise AssertionError("tenacity returns or raises")
 

@@ -1,6 +1,7 @@
 """Metrics of model calls: base units; labels are arms of the catalogue and a few words, nothing of requests."""
 
 from collections.abc import Callable, Iterator, Mapping
+from typing import TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -8,6 +9,8 @@ from prometheus_client.registry import Collector
 
 from .answer import Attempt
 from .breaker import State
+
+Child = TypeVar("Child", Counter, Histogram)
 
 _SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 120)
 _STATES: tuple[State, ...] = ("closed", "half-open", "open")
@@ -18,6 +21,7 @@ class ProviderMetrics(Collector):
 
     def __init__(self, registry: CollectorRegistry, breakers: Callable[[], Mapping[str, State]]) -> None:
         self._breakers = breakers
+        self._children: dict[tuple[object, tuple[str, ...]], Counter | Histogram] = {}
         self._attempts = Counter(
             "croupier_model_attempts_total",
             "Models that were asked, retries included",
@@ -56,7 +60,7 @@ class ProviderMetrics(Collector):
 
     def attempted(self, attempt: Attempt) -> None:
         """An attempt has ended."""
-        self._attempts.labels(attempt.arm, attempt.how).inc()
+        self._child(self._attempts, attempt.arm, attempt.how).inc()
         usage = attempt.usage
         plain = usage.input_tokens - usage.cached_tokens - usage.written_tokens
         for kind, count in (
@@ -66,15 +70,23 @@ class ProviderMetrics(Collector):
             ("output", usage.output_tokens),
         ):
             if count > 0:
-                self._tokens.labels(attempt.arm, kind).inc(count)
+                self._child(self._tokens, attempt.arm, kind).inc(count)
         if attempt.cost_usd > 0:
-            self._usd.labels(attempt.arm).inc(attempt.cost_usd)
+            self._child(self._usd, attempt.arm).inc(attempt.cost_usd)
         if usage.estimated:
             self._estimated.labels(attempt.arm).inc()
         if attempt.how == "answered":
-            self._seconds.labels(attempt.arm).observe(attempt.ms / 1000)
+            self._child(self._seconds, attempt.arm).observe(attempt.ms / 1000)
         if attempt.first_token_ms is not None:
-            self._first_token.labels(attempt.arm).observe(attempt.first_token_ms / 1000)
+            self._child(self._first_token, attempt.arm).observe(attempt.first_token_ms / 1000)
+
+    def _child(self, metric: Child, *labels: str) -> Child:
+        """As `metric.labels(...)`, which checks and locks each time."""
+        key = (metric, labels)
+        child = self._children.get(key)
+        if child is None:
+            child = self._children[key] = metric.labels(*labels)
+        return child  # type: ignore[return-value]
 
     def collect(self) -> Iterator[Metric]:
         """The breakers at this moment."""

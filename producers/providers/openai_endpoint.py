@@ -62,7 +62,7 @@ class OpenAIEndpoint:
                 stream_cls=AsyncStream[object],
             )
         async with _failures(begun=True), stream:
-            async for chunk in stream:
+            while (chunk := await anext(stream, None)) is not None:
                 for said in _said(chunk):
                     yield said
 
