@@ -22,7 +22,7 @@ from .run import quiet_libraries
 from .settings import BotSettings
 
 _PORTAL: Final = "https://discord.com/developers/applications"
-_MOST_GUILDS: Final = 200
+_PAGE: Final = 200
 
 
 class Found(Struct, frozen=True):
@@ -158,27 +158,30 @@ async def _sessions(client: discord.Client) -> Found:
 
 
 async def _guilds(client: discord.Client, application: int) -> AsyncIterator[Found]:
+    """Servers on which it may not do what it has to; channels may still deny what their server allows."""
     link = invite(application)
-    count = 0
-    async for guild in client.fetch_guilds(limit=_MOST_GUILDS):
+    count = wrong = 0
+    async for name, held in _permissions(client):
         count += 1
-        absent = await _missing(client, guild)
-        where = f"server {guild.name}"
+        absent = [] if held.administrator else missing(held)
         if absent:
-            yield Found(where, False, f"the bot may not: {', '.join(absent)}. Invite it again, which adds them: {link}")
-        else:
-            yield Found(where, True, "it has the permissions it needs")
+            wrong += 1
+            yield Found(
+                f"server {name}", False, f"it may not: {', '.join(absent)}. Invite it again, which adds them: {link}"
+            )
     if not count:
         yield Found("servers", False, f"it is on none yet; invite it: {link}")
+    elif not wrong:
+        yield Found("servers", True, f"it has the permissions that it needs on {count}")
 
 
-async def _missing(client: discord.Client, guild: discord.Guild) -> list[str]:
-    """Permissions that the bot has neither by @everyone nor by its roles; channels may still deny them."""
-    assert client.user is not None
-    member = await guild.fetch_member(client.user.id)
-    roles = {role.id: role for role in await guild.fetch_roles()}
-    held = discord.Permissions.none()
-    for number in (guild.id, *member._roles):
-        if number in roles:
-            held |= roles[number].permissions
-    return [] if held.administrator or guild.owner_id == client.user.id else missing(held)
+async def _permissions(client: discord.Client) -> AsyncIterator[tuple[str, discord.Permissions]]:
+    """Of the bot, by server."""
+    after: int | None = None
+    while page := await client.http.get_guilds(_PAGE, after=after, with_counts=False):
+        for guild in page:
+            each: dict[str, Any] = {**guild}
+            yield each["name"], discord.Permissions(int(each["permissions"]))
+        after = int(page[-1]["id"])
+        if len(page) < _PAGE:
+            return

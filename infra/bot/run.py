@@ -6,7 +6,6 @@ import os
 import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 
 import aiohttp
 import discord
@@ -42,7 +41,7 @@ async def run_bot(settings: BotSettings, token: str, environment: Mapping[str, s
         server = StatusServer(vitals.status, vitals.health, REGISTRY)
         await server.start(settings.http_host, settings.http_port)
         try:
-            with announced(settings.announce, server.address):
+            with announced(settings, server.address):
                 _log.info("serving", address=server.address, role="bot")
                 await _until(stop, parts.bot, token)
         finally:
@@ -86,14 +85,19 @@ async def _explained(running: "asyncio.Task[None]") -> None:
 
 
 @contextmanager
-def announced(directory: Path | None, address: str) -> Iterator[None]:
+def announced(settings: BotSettings, address: str) -> Iterator[None]:
     """Where `croupier status` and the supervisor find the process."""
+    directory = settings.announce
     if directory is None:
         yield
         return
     directory.mkdir(parents=True, exist_ok=True)
     file = directory / f"bot-{os.getpid()}.json"
-    file.write_bytes(msgspec.json.encode({"role": "bot", "pid": os.getpid(), "address": address}))
+    file.write_bytes(
+        msgspec.json.encode(
+            {"role": "bot", "pid": os.getpid(), "address": address, "group": f"{settings.prefix}croupier-bot"}
+        )
+    )
     try:
         yield
     finally:

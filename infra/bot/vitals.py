@@ -1,6 +1,7 @@
 """How the bot is: for /health, /status and /metrics."""
 
 import math
+import os
 import time
 from typing import Any, Final
 
@@ -43,6 +44,7 @@ class Vitals:
         bot, path = self._of.bot, self._of.path
         return {
             "role": "bot",
+            "pid": os.getpid(),
             **self.health(),
             "guilds": len(bot.guilds),
             "shards": {str(number): not each.is_closed() for number, each in bot.shards.items()},

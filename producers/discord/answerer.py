@@ -4,6 +4,7 @@ What happens when the process ends in between is in docs/decisions/0013-answerin
 """
 
 import asyncio
+import math
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
@@ -45,6 +46,7 @@ Who = tuple[str, int]  # tenant and user
 Told = Callable[[AnsweredQuestion], None]
 
 _TYPING_SECONDS: Final = 8.0  # Discord shows it for ten
+_MOST_TYPED: Final = 10_000
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -66,6 +68,7 @@ class Answerer:
         self._slots = asyncio.Semaphore(pace.running)
         self._asking: Counter[Who] = Counter()
         self._withdrawn: set[int] = set()
+        self._typed: dict[int, float] = {}  # when we last said that we type, by channel
 
     @property
     def running(self) -> int:
@@ -155,7 +158,7 @@ class Answerer:
         gather = gather or partial(self._gathering.asked, question)
         surface = self._gathering.surface(question)
         delivery = Delivery(surface, self._bot.journal, question)
-        typing = asyncio.create_task(self._type(surface, delivery))
+        typing = asyncio.create_task(self._type(question.channel, surface, delivery))
         try:
             with self._counted(who):
                 await self._answered_or_refused(question, delivery, gather, who, resumed=resumed)
@@ -319,12 +322,18 @@ class Answerer:
         if noted is not None and noted.state == "open":
             self._bot.journal.done(question.id)
 
-    async def _type(self, surface: Surface, delivery: Delivery) -> None:
+    async def _type(self, channel: int, surface: Surface, delivery: Delivery) -> None:
+        """Discord shows it for the whole channel, so one of several answers there says it for all."""
         await asyncio.sleep(self._pace.typing_after)
         while not delivery.begun:
-            with suppress(Exception):  # a sign that does not show is worth less than the answer
-                await surface.typing()
+            now = time.monotonic()
+            if now - self._typed.get(channel, -math.inf) >= _TYPING_SECONDS:
+                self._typed[channel] = now
+                with suppress(Exception):  # a sign that does not show is worth less than the answer
+                    await surface.typing()
             await asyncio.sleep(_TYPING_SECONDS)
+        if len(self._typed) > _MOST_TYPED:
+            self._typed.clear()
 
     @contextmanager
     def _counted(self, who: Who | None) -> Iterator[None]:

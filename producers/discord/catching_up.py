@@ -29,7 +29,9 @@ _FEEDBACK: Final = 300.0
 _AT_ONCE: Final = 5
 _MOST_MESSAGES: Final = 200
 _MOST_DIRECT: Final = 50
+#: Marks in the journal: when we last heard all shards, and when we did for the first time ever.
 _ALIVE: Final = "alive"
+_FIRST: Final = "first"
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -61,9 +63,13 @@ class CatchingUp:
     async def connected(self, shard: int) -> None:
         """A new session: look for what was missed before it."""
         since = self._away.pop(shard, self._started)
+        first = self._bot.journal.marked(_FIRST)
+        if first is None:
+            self._bot.journal.mark(_FIRST, first := time.time())
         if since is None:
-            return  # the first connection ever: what was asked before was not asked of us
-        since = max(since - _SLACK, time.time() - self._pace.too_late)
+            return  # the first connection ever
+        # What was asked before that was not asked of us.
+        since = max(since - _SLACK, time.time() - self._pace.too_late, first)
         guilds = [each for each in self._bot.guilds if each.shard_id == shard]
         asked: list[discord.abc.Messageable] = list(self._places(guilds, since))
         if shard == 0:

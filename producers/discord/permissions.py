@@ -22,7 +22,7 @@ SCOPES: Final = ("bot", "applications.commands")
 
 def missing(held: discord.Permissions) -> list[str]:
     """Those that are needed and not held, in words."""
-    return [name.replace("_", " ") for name, needed in NEEDED if needed and not getattr(held, name)]
+    return [name.replace("_", " ") for name in REASONS if not getattr(held, name)]
 
 
 def invite(application: int) -> str:

@@ -13,6 +13,12 @@ from producers.providers.catalogue import BreakerLimits, ThrottleLimits
 from .conftest import LIMITS, ask, question
 
 
+@pytest.fixture
+def protocol():
+    """Who is asked and when does not depend on how: `test_answers` has both."""
+    return "openai"
+
+
 async def test_a_retry_waits_for_what_the_provider_asks(server, providers_of):
     """429 with a short Retry-After: the same model is asked again, not before that time, and answers."""
     server.faults.set(Fault("rate-limit", "strong", retry_after=0.3, requests=1))
