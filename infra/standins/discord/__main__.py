@@ -1,17 +1,16 @@
 """A local Discord in a process of its own: `python -m infra.standins.discord`.
 
-Prints one line of JSON (api, gateway, control, token, bot) when it is up and runs until its standard input ends, so
-that it never outlives whoever started it.
+Prints one line of JSON (api, gateway, control, token, bot) when it is up, and ends with SIGINT or SIGTERM.
 """
 
 import argparse
-import asyncio
 import sys
 
 import msgspec
 import uvloop
 from aiohttp import web
 
+from ..processes import told_to_end
 from .control import Control
 from .rules import Rules
 from .server import Discord
@@ -29,6 +28,7 @@ def main() -> None:
     parser.add_argument("--global-limit", type=int, default=50, help="requests a second; 0 for none")
     parser.add_argument("--keep-messages", type=int, default=200, help="messages a channel remembers")
     parser.add_argument("--keep-requests", type=int, default=20_000, help="requests and messages of the bot remembered")
+    parser.add_argument("--until-input-ends", action="store_true", help="end with standard input, too")
     options = parser.parse_args()
     rules = Rules(
         shards=options.shards,
@@ -37,10 +37,10 @@ def main() -> None:
         keep_messages=options.keep_messages,
         keep_requests=options.keep_requests,
     )
-    uvloop.run(_run(rules, options.port))
+    uvloop.run(_run(rules, options.port, until_input_ends=options.until_input_ends))
 
 
-async def _run(rules: Rules, port: int) -> None:
+async def _run(rules: Rules, port: int, *, until_input_ends: bool) -> None:
     discord = Discord(rules)
     control = Control(discord)
 
@@ -54,7 +54,7 @@ async def _run(rules: Rules, port: int) -> None:
         told = await control.describe() | {"control": f"http://{discord.address}/control"}
         sys.stdout.write(msgspec.json.encode(told).decode() + "\n")
         sys.stdout.flush()
-        await asyncio.to_thread(sys.stdin.read)
+        await told_to_end(or_input_ends=until_input_ends)
     finally:
         await discord.stop()
 

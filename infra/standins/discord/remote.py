@@ -1,7 +1,5 @@
 """A local Discord in a process of its own, and the client of its control endpoint."""
 
-import asyncio
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -9,6 +7,7 @@ from typing import Any
 import aiohttp
 import msgspec
 
+from ..processes import first_line
 from .state.accounts import Json
 
 
@@ -45,22 +44,9 @@ async def started(*options: str) -> AsyncIterator[Remote]:
 
     options: of `python -m infra.standins.discord`.
     """
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "infra.standins.discord",
-        *options,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert process.stdin is not None and process.stdout is not None
-    try:
-        line = await process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"the local Discord ended with status {await process.wait()}; its error is above")
-        timeout = aiohttp.ClientTimeout(total=600)
-        async with aiohttp.ClientSession(timeout=timeout) as session:
-            yield Remote(session, msgspec.json.decode(line))
-    finally:
-        process.stdin.close()
-        await process.wait()
+    timeout = aiohttp.ClientTimeout(total=600)
+    async with (
+        first_line("infra.standins.discord", *options) as told,
+        aiohttp.ClientSession(timeout=timeout) as session,
+    ):
+        yield Remote(session, msgspec.json.decode(told))

@@ -4,8 +4,6 @@ The first line that it prints is its address.  It ends with SIGINT or SIGTERM.
 """
 
 import argparse
-import asyncio
-import signal
 import sys
 from pathlib import Path
 
@@ -13,6 +11,7 @@ import uvloop
 
 from producers.providers import read_catalogue
 
+from ..processes import told_to_end
 from .catalogues import contexts
 from .recorded import recordings
 from .server import ModelServer
@@ -31,25 +30,12 @@ def main() -> None:
 
 async def _run(options: argparse.Namespace) -> None:
     recordings()  # the first request shall not wait for it
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     models = contexts(read_catalogue(options.catalogue).models) if options.catalogue else None
     server = ModelServer(models, first_token_s=options.first_token, between_s=options.between, port=options.port)
     async with server:
         sys.stdout.write(f"{server.url}\n")
         sys.stdout.flush()
-        ended = [asyncio.create_task(_input_ends(stop))] if options.until_input_ends else []
-        await stop.wait()
-        for task in ended:
-            task.cancel()
-
-
-async def _input_ends(stop: asyncio.Event) -> None:
-    reader = asyncio.StreamReader()
-    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    await reader.read()
-    stop.set()
+        await told_to_end(or_input_ends=options.until_input_ends)
 
 
 if __name__ == "__main__":

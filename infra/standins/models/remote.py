@@ -1,13 +1,12 @@
 """Local models in a process of their own, and what to tell them from here."""
 
-import asyncio
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import aiohttp
 import msgspec
 
+from ..processes import first_line
 from .faults import Fault
 
 
@@ -40,22 +39,5 @@ async def started(*options: str) -> AsyncIterator[RemoteModels]:
 
     options: of `python -m infra.standins.models`.
     """
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "infra.standins.models",
-        "--until-input-ends",
-        *options,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert process.stdin is not None and process.stdout is not None
-    try:
-        line = await process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"the local models ended with status {await process.wait()}; their error is above")
-        async with aiohttp.ClientSession() as session:
-            yield RemoteModels(session, line.decode().strip())
-    finally:
-        process.stdin.close()
-        await process.wait()
+    async with first_line("infra.standins.models", *options) as url, aiohttp.ClientSession() as session:
+        yield RemoteModels(session, url)

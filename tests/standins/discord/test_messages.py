@@ -269,6 +269,7 @@ async def test_threads(local: Discord) -> None:
         thread = await (await place.fetch_message(first.id)).create_thread(name="story")
         assert (thread.id, thread.parent_id, first.thread.name) == (first.id, channel.id, "story")
         ada.post(first.thread, "inside")
+        await thread.typing()
         await local.until(lambda _: [m for m in bot.all("message") if m.content == "inside"])
         heard = bot.all("message")[-1]
         assert (heard.channel.id, heard.channel.parent.id) == (thread.id, channel.id)

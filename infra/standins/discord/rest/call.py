@@ -7,7 +7,9 @@ from typing import NamedTuple
 import msgspec
 
 from ..errors import ApiError, invalid
+from ..permissions import Permission
 from ..state.accounts import Json
+from ..state.places import Channel
 from ..state.world import World
 
 
@@ -48,6 +50,12 @@ class Call:
     def number(self, name: str) -> int:
         """A snowflake of the path; 50035 when it isn't one."""
         return snowflake(self.path[name], name)
+
+    def channel(self, *permissions: Permission) -> Channel:
+        """The channel of the path, if the bot sees it and has these permissions there."""
+        channel = self.world.find_channel(self.number("channel"))
+        self.world.allow(channel, *permissions)
+        return channel
 
     def asked(self, name: str) -> int | None:
         """A number of the query string, None when it isn't there."""

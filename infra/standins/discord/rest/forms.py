@@ -8,7 +8,7 @@ from ..permissions import Permission
 from ..state.accounts import Json
 from ..state.messages import Attachment, Flag, Message, Poll, Type
 from ..state.places import Channel
-from ..state.posting import suppressed
+from ..state.posting import settable
 from ..state.world import World
 from .call import Call, snowflake
 
@@ -30,7 +30,7 @@ def message_fields(call: Call, channel: Channel, *, old: Message | None = None) 
     if "embeds" in body:
         fields["embeds"] = _embeds(body["embeds"] or [])
     if "flags" in body:
-        flags = suppressed(body["flags"] or 0)
+        flags = settable(body["flags"] or 0)
         keep = 0 if old is None else old.flags & ~int(Flag.SUPPRESS_EMBEDS)
         fields["flags"] = keep | flags
     if "components" in body:

@@ -7,7 +7,6 @@ from ..permissions import Permission
 from ..state import posting, reacting
 from ..state.accounts import Json
 from ..state.messages import Message
-from ..state.places import Channel
 from .call import NOTHING, Answer, Call, Route, answer
 from .forms import message_fields, needed_permissions, reply
 
@@ -17,19 +16,13 @@ def shown(call: Call, message: Message) -> Json:
     return message.wire(call.world.bot.id, hide=not posting.visible(call.world, message))
 
 
-def _channel(call: Call, *permissions: Permission) -> Channel:
-    channel = call.world.find_channel(call.number("channel"))
-    call.world.allow(channel, *permissions)
-    return channel
-
-
 def _message(call: Call, *permissions: Permission) -> Message:
-    return call.world.find_message(_channel(call, *permissions), call.number("message"))
+    return call.world.find_message(call.channel(*permissions), call.number("message"))
 
 
 def create(call: Call) -> Answer:
     """Create Message."""
-    channel = _channel(call)
+    channel = call.channel()
     if channel.closed:
         raise ApiError(50007)
     if channel.thread is not None and channel.thread.archived:
@@ -65,7 +58,7 @@ def get(call: Call) -> Answer:
 
 def history(call: Call) -> Answer:
     """Get Channel Messages; nothing without READ_MESSAGE_HISTORY."""
-    channel = _channel(call)
+    channel = call.channel()
     limit = call.asked("limit") or 50
     if not 1 <= limit <= 100:
         raise invalid("limit", "NUMBER_TYPE_MAX", "int value should be less than or equal to 100.")
@@ -128,7 +121,9 @@ def reactors(call: Call) -> Answer:
 
 def typing(call: Call) -> Answer:
     """Trigger Typing Indicator."""
-    reacting.typing(call.world, _channel(call, Permission.SEND_MESSAGES), call.world.bot)
+    channel = call.channel()
+    call.world.allow(channel, *needed_permissions(channel, {}))
+    reacting.typing(call.world, channel, call.world.bot)
     return NOTHING
 
 

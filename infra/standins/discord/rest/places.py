@@ -5,26 +5,20 @@ import time
 from ..errors import ApiError, invalid
 from ..permissions import Permission
 from ..snowflakes import iso
-from ..state.places import Channel, Kind
+from ..state.places import Kind
 from ..state.threads import start_thread
 from ..state.world import encode
 from .call import NOTHING, Answer, Call, Route, answer, snowflake
 
 
-def _channel(call: Call, *permissions: Permission) -> Channel:
-    channel = call.world.find_channel(call.number("channel"))
-    call.world.allow(channel, *permissions)
-    return channel
-
-
 def get_channel(call: Call) -> Answer:
     """Get Channel."""
-    return answer(_channel(call).wire())
+    return answer(call.channel().wire())
 
 
 def change_channel(call: Call) -> Answer:
     """Modify Channel: name and topic; of a thread also archived and locked."""
-    channel = _channel(call)
+    channel = call.channel()
     if channel.thread is None:
         call.world.allow(channel, Permission.MANAGE_CHANNELS)
     elif channel.thread.owner != call.world.bot.id:
@@ -41,7 +35,7 @@ def change_channel(call: Call) -> Answer:
 
 def delete_channel(call: Call) -> Answer:
     """Delete/Close Channel."""
-    channel = _channel(call)
+    channel = call.channel()
     call.world.allow(channel, Permission.MANAGE_CHANNELS if channel.thread is None else Permission.MANAGE_THREADS)
     call.world.delete_channel(channel)
     return answer(channel.wire())
@@ -49,7 +43,7 @@ def delete_channel(call: Call) -> Answer:
 
 def thread_from_message(call: Call) -> Answer:
     """Start Thread from Message."""
-    channel = _channel(call, Permission.CREATE_PUBLIC_THREADS)
+    channel = call.channel(Permission.CREATE_PUBLIC_THREADS)
     message = call.world.find_message(channel, call.number("message"))
     started = start_thread(call.world, channel, _thread_name(call), call.world.bot, message=message)
     return answer(started.wire(), 201)
@@ -59,7 +53,7 @@ def thread(call: Call) -> Answer:
     """Start Thread without Message; private unless its type says otherwise."""
     kind = call.body.get("type", int(Kind.PRIVATE_THREAD))
     private = kind == Kind.PRIVATE_THREAD
-    channel = _channel(call, Permission.CREATE_PRIVATE_THREADS if private else Permission.CREATE_PUBLIC_THREADS)
+    channel = call.channel(Permission.CREATE_PRIVATE_THREADS if private else Permission.CREATE_PUBLIC_THREADS)
     started = start_thread(call.world, channel, _thread_name(call), call.world.bot, private=private)
     return answer(started.wire(), 201)
 
@@ -73,7 +67,7 @@ def _thread_name(call: Call) -> str:
 
 def join_thread(call: Call) -> Answer:
     """Join Thread."""
-    channel = _channel(call)
+    channel = call.channel()
     if channel.thread is None:
         raise ApiError(10003)
     channel.thread.members.setdefault(call.world.bot.id, iso(time.time()))
@@ -82,7 +76,7 @@ def join_thread(call: Call) -> Answer:
 
 def leave_thread(call: Call) -> Answer:
     """Leave Thread."""
-    channel = _channel(call)
+    channel = call.channel()
     if channel.thread is None:
         raise ApiError(10003)
     channel.thread.members.pop(call.world.bot.id, None)

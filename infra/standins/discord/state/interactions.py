@@ -6,7 +6,6 @@ from enum import IntEnum
 from typing import TypeVar
 
 from ..changes import Changes
-from ..permissions import Permission
 from .accounts import Json, User
 from .messages import Message
 from .places import Channel
@@ -131,7 +130,3 @@ class Interaction:
         elif self.origin is not None:
             content["triggering_interaction_metadata"] = self.origin.metadata()
         return content
-
-    def may_use(self) -> bool:
-        """Whether the person may use application commands here."""
-        return bool(self.channel.permissions(self.person.id) & Permission.USE_APPLICATION_COMMANDS)

@@ -147,7 +147,7 @@ def history(
     return messages[-limit:][::-1]
 
 
-def suppressed(flags: int) -> int:
+def settable(flags: int) -> int:
     """Those of `flags` that a bot may set on a message."""
     settable = Flag.SUPPRESS_EMBEDS | Flag.SUPPRESS_NOTIFICATIONS | Flag.EPHEMERAL | Flag.COMPONENTS_V2
     return flags & settable
