@@ -13,7 +13,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import discord
-import structlog
 
 from producers.deciding import Choice
 from producers.providers import Message, Request, Unanswered
@@ -47,8 +46,6 @@ Told = Callable[[AnsweredQuestion], None]
 
 _TYPING_SECONDS: Final = 8.0  # Discord shows it for ten
 _MOST_TYPED: Final = 10_000
-
-_log = structlog.stdlib.get_logger(__name__)
 
 
 class Answerer:
@@ -211,7 +208,7 @@ class Answerer:
         except discord.HTTPException as error:  # we may not read the history: then only the nonce helps
             if passing(error):
                 raise
-            _log.warning("could not look for an answer that may be there", status=error.status, code=error.code)
+            self._bot.failed("looking for an answer", error)
 
     async def _answer(
         self, question: Question, asked: Asked, delivery: Delivery, language: str, *, resumed: bool

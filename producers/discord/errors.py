@@ -2,15 +2,15 @@
 
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import discord
-import structlog
 from discord import app_commands
 
 from .words import say
 
-_log = structlog.stdlib.get_logger(__name__)
+if TYPE_CHECKING:
+    from .bot import CroupierBot
 
 
 def apology(error: BaseException, language: str) -> str:
@@ -45,8 +45,9 @@ def told(error: BaseException) -> dict[str, str]:
 async def explain(interaction: discord.Interaction[Any], error: BaseException, language: str) -> None:
     """Tell the person, and nobody else; log what was not expected, without ids and texts."""
     error = getattr(error, "original", error)
+    bot: CroupierBot = interaction.client
     if not expected(error):
-        _log.error("interaction failed", kind=interaction.type.name, **told(error))
+        bot.failed(interaction.type.name, error)
     text = apology(error, language)
     try:
         if interaction.response.is_done():
@@ -54,4 +55,4 @@ async def explain(interaction: discord.Interaction[Any], error: BaseException, l
         else:
             await interaction.response.send_message(text, ephemeral=True)
     except discord.HTTPException as failed:  # it has expired, or Discord is away: nobody can be told
-        _log.warning("could not tell that an interaction failed", status=failed.status, code=failed.code)
+        bot.failed("telling of a failure", failed)

@@ -45,12 +45,11 @@ class Feedback:
         self._answerer = answerer
         self._recording = recording
         self._pace = pace
-        self.strange = 0  # presses of buttons of another tenant
 
     async def pressed(self, interaction: discord.Interaction[Any], what: str, tenant: str, decision: str) -> None:
         """A button under an answer."""
         if tenant != tenant_of(interaction.guild_id):
-            self.strange += 1  # not one of ours: a tenant's decisions are rated where they were made
+            self._bot.metrics.strange.inc()  # not one of ours: a tenant's decisions are rated where they were made
             return
         language = self._bot.language(tenant, interaction.locale.value)
         if what == "again":

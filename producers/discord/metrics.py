@@ -70,6 +70,11 @@ class BotMetrics:
             ["offer", "how"],
             registry=registry,
         )
+        self.strange = Counter(
+            "croupier_bot_strange_buttons_total",
+            "Presses of buttons that another server's answer had: copied, or forged",
+            registry=registry,
+        )
         self.unrecorded = Counter(
             "croupier_bot_unrecorded_total",
             "Observations that could not be recorded: the spool is full",

@@ -158,7 +158,7 @@ async def test_a_button_says_nothing_about_another_tenant(local, home, tmp_path)
             button["custom_id"] = button["custom_id"].replace(f"guild-{general.guild.id}", "guild-1")
         sent = len(bot.deciding.sent)
         ada.click(answer, "👍")
-        await local.until(lambda _: bot.feedback.strange)
+        await local.until(lambda _: bot.metrics.strange._value.get())
         assert len(bot.deciding.sent) == sent
 
 
