@@ -8,6 +8,7 @@ import numpy as np
 
 from schemas.domains import DomainSpec
 from schemas.events import Outcome
+from schemas.observations import was_followed
 from stream_workers.learning.reward import reward_of
 
 from .join import KINDS
@@ -32,6 +33,7 @@ class TenantDomainFigures:
     latency_ms_p99: float | None
     arms: dict[str, int]  # decisions by chosen arm
     rewards: dict[str, int]  # joined, duplicate, surplus, late; early: how many came before their decision
+    unfollowed: int  # of the outcomes: nobody acted on the decision; means include what was observed of another arm
 
 
 class _Mean:
@@ -69,10 +71,12 @@ class Tally:
     latencies_ms: "array[int]" = field(default_factory=lambda: array("q"))
     arms: Counter[str] = field(default_factory=Counter)
     rewards: Counter[str] = field(default_factory=Counter)
+    unfollowed: int = 0
 
     def outcome(self, outcome: Outcome, spec: DomainSpec | None) -> None:
         """Count an outcome.  spec: in force at its place in the log, None if there is none (no reward is known)."""
         self.ended[outcome.ended] += 1
+        self.unfollowed += not was_followed(outcome.observations)
         if spec is not None:
             reward, complete = reward_of(spec, outcome.observations)
             self.reward.add(reward)
@@ -95,6 +99,7 @@ class Tally:
         self.latencies_ms.extend(other.latencies_ms)
         self.arms.update(other.arms)
         self.rewards.update(other.rewards)
+        self.unfollowed += other.unfollowed
 
     def figures(self, tenant: str, domain: str) -> TenantDomainFigures:
         """The figures."""
@@ -115,4 +120,5 @@ class Tally:
             latency_ms_p99=None if p99 is None else float(p99),
             arms=dict(sorted(self.arms.items())),
             rewards={kind: self.rewards[kind] for kind in (*KINDS, "early") if kind != "orphan"},
+            unfollowed=self.unfollowed,
         )

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from infra.local import statuses
 from infra.verify.verify import verify
 from schemas.events import Decision, Kpi
 from stream_workers.analytics.summary import latest, merge
@@ -13,16 +14,20 @@ from tests.pipeline.conftest import EARLY_MS, spec
 @pytest.mark.kafka
 @pytest.mark.timeout(120)
 async def test_kpis_add_up_to_what_an_independent_reader_finds(live):
-    """Two tenants, some feedback missing: the merged buckets have the audit's interactions, mean reward and cost."""
+    """Two tenants, some feedback missing, a decision that nobody followed, and arms that were restricted: the merged
+    buckets have the audit's interactions, mean reward and cost, and the learners' states are those of their logs."""
     tenants = ("acme", "other")
     await live.apply(*(spec(tenant, weights=(3.0, 1.0)) for tenant in tenants))
     for number in range(30):
         for tenant in tenants:
-            await live.context(f"c{number}", tenant)
+            only = {"eligible": ("small",), "restrictions": {"large": "unhealthy"}} if number == 5 else {}
+            await live.context(f"c{number}", tenant, **only)
     for decision in await live.until("decisions", Decision, 60):
         if decision.id != "c7":
             quality = 0.9 if decision.arm == "large" else 0.4
-            await live.reward(decision.id, decision.tenant, quality=quality, cost=0.25, latency_ms=120.0)
+            astray = {"unfollowed": 1.0, "answered_by": 1.0 - decision.choice} if decision.id == "c9" else {}
+            await live.reward(decision.id, decision.tenant, quality=quality, cost=0.25, latency_ms=120.0, **astray)
+        assert (decision.restrictions == {"large": "unhealthy"}) == (decision.id == "c5")
     async with asyncio.timeout(60):
         while True:
             buckets = latest(await live.events("kpis", Kpi)).values()
@@ -31,10 +36,14 @@ async def test_kpis_add_up_to_what_an_independent_reader_finds(live):
             await asyncio.sleep(0.2)
     found = await verify(live.bootstrap, prefix=live.prefix, early_ms=EARLY_MS, settled=True, wait_s=30.0)
     assert found.problems == []
+    learned = [domain["counts"] for told in statuses(live.running.home) for domain in told.get("domains", [])]
+    assert sorted(counts["outcomes"] for counts in learned) == [30, 30]
+    assert [counts["unfollowed"] for counts in learned] == [1, 1]
     for tenant in found.tenants:
         summary = merge(each for each in buckets if each.tenant == tenant.tenant)
         assert summary.interactions == tenant.interactions == 30
         assert summary.reward == pytest.approx(tenant.reward_mean)
         assert summary.cost_per_interaction == pytest.approx(tenant.cost_mean)
         assert summary.with_feedback == 29
+        assert summary.unfollowed == tenant.unfollowed == 1
         assert summary.latency_ms_p50 == pytest.approx(120.0, rel=0.01)
