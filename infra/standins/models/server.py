@@ -152,6 +152,8 @@ class ModelServer:
         self.open += 1
         try:
             return await self._stream(request, speaks, frames, faults)
+        except ConnectionResetError:  # who asked has left
+            return web.Response()
         finally:
             self.open -= 1
 
