@@ -7,6 +7,8 @@ import sys
 
 import structlog
 
+from .repeats import Repeats
+
 _STANDARD_ERROR = 2  # the file itself: nothing of Python can be relied upon then
 
 
@@ -40,6 +42,7 @@ def configure_logs(process: str) -> None:
             ],
         )
     )
+    handler.addFilter(Repeats("aiokafka"))
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
