@@ -7,7 +7,6 @@ before the bot was started again still works.
 from typing import Any, Self
 
 import discord
-import msgspec
 import structlog
 from discord import app_commands, ui
 from discord.ext import commands
@@ -130,8 +129,7 @@ async def _keep(interaction: Interaction, tenant: str, before: GuildSettings, af
         return say(_language(interaction), "settings.unchanged")
     published = await interaction.client.parts.settings.change(tenant, after)
     fields = [name for name in after.__struct_fields__ if getattr(after, name) != getattr(before, name)]
-    plain: dict[str, Any] = msgspec.to_builtins(after)
-    _log.info("settings changed", tenant=tenant, published=published, **{name: plain[name] for name in fields})
+    _log.info("settings changed", tenant=tenant, fields=fields, published=published)
     return say(_language(interaction), "settings.saved" if published else "settings.saved_later")
 
 
