@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from producers.providers import Message
 
-from .conversation import before, plain
+from .conversation import before, own_role, plain
 from .journal import Given, Journal, Question
 from .ports import Conversation, Seen
 
@@ -36,7 +36,8 @@ async def of_message(message: discord.Message, tenant: str, me: int, journal: Jo
     """A message that mentions the bot, replies to it, or is for it alone."""
     said = await before(message, journal)
     images = tuple(each.url for each in message.attachments if (each.content_type or "").startswith("image/"))
-    text = plain(message.content, me)
+    role = own_role(message.guild)
+    text = plain(message.content, me, None if role is None else role.id)
     return Asked(
         Seen(
             tenant=tenant,

@@ -21,10 +21,17 @@ _MENTION: Final = re.compile(r"<@!?(\d+)>")
 _ROLE_OR_CHANNEL: Final = re.compile(r"<(?:@&|#)\d+>")
 
 
-def plain(text: str, me: int) -> str:
-    """A message's text without ids of people and places, and without the mention of the bot."""
+def plain(text: str, me: int, role: int | None = None) -> str:
+    """A message's text without ids of people and places, and without the mention of the bot or of its own role."""
     text = _MENTION.sub(lambda found: "" if int(found[1]) == me else "@somebody", text)
+    if role is not None:
+        text = text.replace(f"<@&{role}>", "")
     return _ROLE_OR_CHANNEL.sub("#somewhere", text).strip()
+
+
+def own_role(guild: discord.Guild | None) -> discord.Role | None:
+    """The role that Discord made for the bot: who types its name may have mentioned that instead."""
+    return None if guild is None else guild.self_role
 
 
 class Before(list[discord.Message]):

@@ -119,11 +119,24 @@ class CommandSurface(ChannelSurface):
         super().__init__(client, question, refers_to=response)
         assert question.given is not None
         self._until = question.begun + TOKEN_SECONDS
+        self._by_token: set[int] = set() if response is None else {response}
         self._webhook = discord.Webhook.partial(client.application_id or 0, question.given.token, client=client)
+
+    async def post(self, part: int, text: str, view: discord.ui.View | None, first: int | None) -> int:
+        """As `Surface.post`; by the token where the bot itself may not write."""
+        try:
+            return await super().post(part, text, view, first)
+        except discord.Forbidden:
+            if time.time() >= self._until:
+                raise
+            options: dict[str, Any] = {} if view is None else {"view": view}
+            message = await self._webhook.send(text, wait=True, **options)
+            self._by_token.add(message.id)
+            return message.id
 
     async def edit(self, message: int, part: int, text: str, view: discord.ui.View | None) -> None:
         """As `Surface.edit`."""
-        if part == 0 and time.time() < self._until:
+        if (part == 0 or message in self._by_token) and time.time() < self._until:
             await self._webhook.edit_message(message, content=text, view=view)
         else:
             await super().edit(message, part, text, view)

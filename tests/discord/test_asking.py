@@ -31,7 +31,7 @@ async def ended(local, bot, count=1, how="answered"):
 
 
 async def test_every_way_to_ask_is_answered_once_and_nothing_else_is(local, home, tmp_path):
-    _, general, ada = home
+    guild, general, ada = home
     async with served() as models, answering(local, tmp_path, models) as bot:
         models.bodies = []
         mention = ada.post(general, f"{local.bot.mention} what is a hash map?")
@@ -47,15 +47,21 @@ async def test_every_way_to_ask_is_answered_once_and_nothing_else_is(local, home
         command = ada.use(general, "ask", question="what is a graph?")
         ada.post(general, "good morning everybody")
         await ended(local, bot, 4)
+        (role,) = [each for each in guild.roles.values() if each.managed]
+        by_role = ada.post(general, f"<@&{role.id}> what is a heap?")
+        await ended(local, bot, 5)
+        assert len(answers_to(local, by_role)) == 1
+        sent = [each for each in local.record.requests if each.method in ("POST", "PATCH") and "content" in each.body]
+        assert sent and all(each.body["allowed_mentions"]["parse"] == [] for each in sent)
         assert len(answers_to(local, reply)) == len(answers_to(local, direct)) == 1
         assert (await command.answered()).content.startswith("> what is a graph?\n\nIn short")
-        assert len([each for each in general.messages.values() if each.author is local.bot]) == 3
+        assert len([each for each in general.messages.values() if each.author is local.bot]) == 4
 
         for _ in range(3):  # the same message once more, as a replay or a duplicate brings it
             cog = bot.get_cog("Asking")
             assert not await cog.considered(await bot.get_channel(general.id).fetch_message(mention.id))
         assert len(answers_to(local, mention)) == 1
-        assert set(bot.deciding.rewards) == {f"r-{each.id}-0" for each in (mention, reply, direct, command)}
+        assert set(bot.deciding.rewards) == {f"r-{each.id}-0" for each in (mention, reply, direct, command, by_role)}
         assert all(each["success"] == 1.0 and each["cost"] > 0 for each in bot.deciding.rewards.values())
 
         asked = models.bodies[1]["messages"]
@@ -84,6 +90,17 @@ async def test_an_answer_streams_in_within_the_limits_and_is_split_at_its_end(lo
             shown = [first, *rest]
             assert [bool(each.components) for each in shown] == [False] * (len(shown) - 1) + [True]
             assert all(each.content.count(FENCE) % 2 == 0 for each in shown)
+
+
+async def test_a_long_answer_to_a_command_where_the_bot_may_not_write(local, home, tmp_path):
+    """Slash commands are offered in channels that the bot is not let into: there the command's token writes."""
+    _, general, ada = home
+    async with served() as models, answering(local, tmp_path, models) as bot:
+        local.faults.fail(403, where=f"POST /channels/{general.id}/messages")
+        command = ada.use(general, "ask", question=LONG[:4000])
+        await ended(local, bot)
+        assert len(command.followups) >= 1 and command.followups[-1].components
+        assert not command.response.components
 
 
 async def test_limits_that_are_shared_and_tight_are_kept_by_many_answers_at_once(tmp_path):
