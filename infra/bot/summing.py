@@ -17,7 +17,7 @@ from stream_workers.analytics.summary import wilson_interval
 from stream_workers.evaluation import bootstrap, clusters
 from stream_workers.evaluation.estimators import dr
 from stream_workers.evaluation.reward_model import cross_fitted, folds_of
-from stream_workers.learning.outcomes import check, columns
+from stream_workers.learning.outcomes import Columns, check, columns
 
 Array = NDArray[np.float64]
 
@@ -68,6 +68,7 @@ class DomainFigures(Struct, frozen=True):
     strongest: str | None  # the dearest arm
     compared: int  # outcomes of which it is known what both would have cost
     cost_cut: Interval | None  # share of the cost of always taking the strongest that was saved; None: not yet known
+    value_share: Interval | None  # mean reward over what always taking the strongest would have earned; None: likewise
     arms: list[ArmFigures]  # the most chosen first
     days: list[Day]
 
@@ -79,7 +80,7 @@ def summed(domain: str, outcomes: Sequence[Outcome], spec: DomainSpec | None, se
     latencies = [each.observations[LATENCY_MS] for each in outcomes if LATENCY_MS in each.observations]
     ratings = [rating for each in outcomes if (rating := _rating(each)) is not None]
     wilson = wilson_interval(math.fsum(ratings), len(ratings))
-    strongest, compared, cut = _against_strongest(followed, spec, seed)
+    strongest, compared, cut, value = _against_strongest(followed, spec, seed)
     times = [each.decided_at_ms for each in outcomes]
     return DomainFigures(
         domain=domain,
@@ -96,6 +97,7 @@ def summed(domain: str, outcomes: Sequence[Outcome], spec: DomainSpec | None, se
         strongest=strongest,
         compared=compared,
         cost_cut=cut,
+        value_share=value,
         arms=_arms(followed),
         days=_days(outcomes),
     )
@@ -130,38 +132,48 @@ def _days(outcomes: Sequence[Outcome]) -> list[Day]:
 
 def _against_strongest(
     followed: Sequence[Outcome], spec: DomainSpec | None, seed: int
-) -> tuple[str | None, int, Interval | None]:
-    """The dearest arm, on how many outcomes it is compared, and what was saved against always taking it.
+) -> tuple[str | None, int, Interval | None, Interval | None]:
+    """The dearest arm, on how many outcomes it is compared, what was saved against always taking it, at what value.
 
-    What the strongest arm would have cost is estimated doubly robustly from the logged probabilities (Dudik et al.
-    2011), on the outcomes in which it was eligible; the interval is a bootstrap over users.
+    What the strongest arm would have cost and earned is estimated doubly robustly from the logged probabilities (Dudik
+    et al. 2011), on the outcomes in which it was eligible; the intervals are a bootstrap over users, of a handful of
+    users over outcomes.
     """
     if spec is None:
-        return None, 0, None
+        return None, 0, None, None
     enabled = [arm for arm in spec.arms if arm.enabled]
     dearest = max(enabled, key=lambda arm: arm.price, default=None)
     if dearest is None or dearest.price <= min(arm.price for arm in enabled):
-        return None, 0, None  # there is none, or all cost the same
+        return None, 0, None, None  # there is none, or all cost the same
     index = {arm.name: place for place, arm in enumerate(spec.arms)}
     data = columns([each for each in followed if _whole(each, spec)], spec, index)
     data = data.where((data.chosen >= 0) & ~np.isnan(data.costs) & data.eligible[:, index[dearest.name]])
     n, strongest = len(data.chosen), index[dearest.name]
     if np.count_nonzero(data.chosen == strongest) < FEWEST or not data.costs.max() > 0.0:
-        return dearest.name, n, None
+        return dearest.name, n, None, None
+    cost = _over_always(data, data.costs / float(data.costs.max()), strongest, seed)
+    cut = None if cost is None else Interval(1.0 - cost.estimate, 1.0 - cost.upper, 1.0 - cost.lower)
+    return dearest.name, n, cut, _over_always(data, data.reward, strongest, seed)
+
+
+def _over_always(data: Columns, observed: Array, arm: int, seed: int) -> Interval | None:
+    """The mean of what was observed over what always taking an arm would have given.  observed: (n,) in [0, 1]."""
+    n = len(observed)
     cluster = clusters.numbered(data.group.tolist())
-    scale = float(data.costs.max())  # the model's predictions are from 0 to 1
-    share = data.costs / scale
-    model = cross_fitted(data.features, data.chosen, share, 1.0 / data.propensity, len(spec.arms), folds_of(cluster))
+    if int(cluster.max()) + 1 < clusters.FEWEST:  # of so few users a bootstrap over users says nothing
+        cluster = np.arange(n)
+    K = data.eligible.shape[1]
+    model = cross_fitted(data.features, data.chosen, observed, 1.0 / data.propensity, K, folds_of(cluster))
     always = np.zeros_like(model)
-    always[:, strongest] = 1.0
-    terms = dr(share, data.propensity, data.chosen, always, model)
+    always[:, arm] = 1.0
+    terms = dr(observed, data.propensity, data.chosen, always, model)
     if not terms.sum() > 0.0:
-        return dearest.name, n, None
-    ratio = (clusters.sums(share, cluster)[0], clusters.sums(terms, cluster)[0])
+        return None
+    ratio = (clusters.sums(observed, cluster)[0], clusters.sums(terms, cluster)[0])
     ((low, high),) = bootstrap.intervals([ratio], np.random.default_rng(seed))
     if not (math.isfinite(low) and math.isfinite(high)):
-        return dearest.name, n, None
-    return dearest.name, n, Interval(1.0 - float(share.sum() / terms.sum()), 1.0 - high, 1.0 - low)
+        return None
+    return Interval(float(observed.sum() / terms.sum()), low, high)
 
 
 def _whole(outcome: Outcome, spec: DomainSpec) -> bool:

@@ -44,6 +44,13 @@ def lines(domain: Mapping[str, Any], language: str) -> list[str]:
         )  # fmt: skip
         if cut["lower"] < 0 < cut["upper"]:
             told.append(say(language, "stats.not_sure"))
+        if (value := domain["value_share"]) is not None:
+            told.append(
+                say(
+                    language, "stats.value", share=percent(value["estimate"]), low=percent(value["lower"]),
+                    high=percent(value["upper"]),
+                )
+            )  # fmt: skip
     elif domain["strongest"] is not None:
         told.append(say(language, "stats.not_known", strongest=domain["strongest"]))
     satisfaction = domain["satisfaction"]

@@ -81,7 +81,9 @@ def _choice(known: Known, language: str) -> Iterator[str]:
         yield say(language, "why.only_one")
         return
     first = known.chances[0]
-    if known.probability >= first.probability:
+    if known.chances[-1].probability == first.probability:
+        yield say(language, "why.all_equal")
+    elif known.probability >= first.probability:
         yield say(language, "why.first_choice")
     else:
         other = arm_name(known.domain, first.arm, language)
@@ -107,7 +109,7 @@ def _course(known: Known, language: str) -> Iterator[str]:
         yield say(language, "why.answered_by", other=other, arm=arm_name(known.domain, known.arm, language))
     elif observed.get(names.ERROR, 0.0) > 0.0:
         yield say(language, "why.failed")
-    if (cost := observed.get(names.COST)) is not None:
+    if cost := observed.get(names.COST):
         yield say(language, "why.cost", cost=cents(cost))
     if (latency := observed.get(names.LATENCY_MS)) is not None:
         yield say(language, "why.latency", seconds=f"{latency / 1000:.1f}")
