@@ -38,17 +38,19 @@ class User:
 
 @dataclass(slots=True, eq=False)
 class Role:
-    """A role of a guild; the one with the guild's id is @everyone's."""
+    """A role of a guild; the one with the guild's id is @everyone's.  bot: whose own role it is, if it is a bot's."""
 
     id: int
     name: str
     permissions: int
     position: int = 0
     managed: bool = False
+    bot: int | None = None
 
     def wire(self) -> Json:
         """The role object."""
-        return {
+        tags: Json = {} if self.bot is None else {"tags": {"bot_id": str(self.bot)}}
+        return tags | {
             "id": str(self.id),
             "name": self.name,
             "permissions": str(self.permissions),

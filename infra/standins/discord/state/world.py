@@ -137,7 +137,7 @@ class World:
 
     def invite(self, guild: Guild, permissions: int = int(TALKING)) -> None:
         """The bot joins, with a role of its own that has `permissions`."""
-        role = Role(self.ids.next(), self.bot.name, permissions, position=1, managed=True)
+        role = Role(self.ids.next(), self.bot.name, permissions, position=1, managed=True, bot=self.bot.id)
         guild.roles[role.id] = role
         guild.members[self.bot.id] = Member(self.bot, iso(time.time()), [role.id])
         self._created(guild, unavailable=None)
