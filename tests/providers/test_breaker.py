@@ -1,5 +1,6 @@
 """The circuit breaker's laws, for every order in which requests begin and end, and against the clock."""
 
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -81,6 +82,7 @@ class BreakerMachine(RuleBasedStateMachine):
 
 
 TestBreaker = BreakerMachine.TestCase
+TestBreaker.settings = settings(max_examples=60, stateful_step_count=40)
 
 
 def test_a_model_that_never_recovers_is_asked_ever_less():
