@@ -22,6 +22,7 @@ from schemas.errors import CroupierError
 
 from .enrol import Enrolment
 from .figuring import LaterFigures
+from .logged import LogOfDecisions
 from .settings import BotSettings
 from .stores import ENROLLED, SETTINGS, open_people
 from .template import EXPECTED_OUTPUT_TOKENS, Template, read_template
@@ -92,6 +93,7 @@ async def composed(settings: BotSettings, environment: Mapping[str, str], **opti
         )
         stored = stack.enter_context(closing(LocalSettings(state / SETTINGS, enrolment)))
         people, names = stack.enter_context(open_people(state))
+        people.keeps(LogOfDecisions(settings.bootstrap, settings.prefix))
         providers = await stack.enter_async_context(Providers(catalogue, registry=REGISTRY, environment=environment))
         path = await stack.enter_async_context(
             DecisionPath(

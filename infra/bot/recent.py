@@ -28,19 +28,24 @@ class Recent(Struct, frozen=True):
     whole: bool
 
 
-async def recent(log: Log, tenant: str, since_ms: int, most: int, seconds: float) -> Recent:
-    """At most about `most` outcomes since a time, the last ones, and as many as can be read in so many seconds."""
+async def recent(log: Log, tenant: str, since_ms: int, most: int, seconds: float, unit: str | None = None) -> Recent:
+    """At most about `most` outcomes since a time, the last ones, and as many as can be read in so many seconds.
+
+    unit: only those about one person.
+    """
     number = partition(tenant, log.partitions(OUTCOMES.name))
     begin, end = (await log.since(OUTCOMES.name, since_ms, [number]))[number]
     deadline = asyncio.get_running_loop().time() + seconds
     found: dict[int, Outcome] = {}  # by ordinal: the first record of one counts
-    step, key = _FIRST_STEP, tenant.encode()
+    step, key, about = _FIRST_STEP, tenant.encode(), (unit or "").encode()
     while end > begin and len(found) < most and asyncio.get_running_loop().time() < deadline:
         start = max(begin, end - step)
         chunk: dict[int, Outcome] = {}
         async for records in log.batches(OUTCOMES.name, {number: (start, end)}):
             for record in records:
-                if record.key == key and (outcome := _outcome(record.value)) is not None:
+                if record.key != key or about not in (record.value or b""):
+                    continue
+                if (outcome := _outcome(record.value)) is not None and unit in (None, outcome.decision.unit):
                     chunk.setdefault(outcome.ordinal, outcome)
         found |= chunk  # older ones win
         end, step = start, min(2 * step, _LARGEST_STEP)

@@ -8,11 +8,13 @@ import msgspec
 import typer
 from rich.table import Table
 
+from infra.bot.logged import LogOfDecisions
 from infra.bot.stores import people_there
+from infra.connection import bootstrap_servers
 from schemas.errors import CroupierError
 
 from .exits import explained, run
-from .options import AsJson
+from .options import AsJson, Bootstrap, Prefix
 from .printing import print_json, say, show
 
 app = typer.Typer(help="See, export and delete what the Discord bot keeps of people.", no_args_is_help=True)
@@ -51,9 +53,17 @@ def rotate(tenant: Tenant, state: State, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def export(user: User, state: State) -> None:
+def export(
+    user: User,
+    state: State,
+    log: Annotated[bool, typer.Option("--log/--no-log", help="Also what Kafka has under the pseudonyms.")] = True,
+    bootstrap: Bootstrap = None,
+    prefix: Prefix = "",
+) -> None:
     """Print all that is kept of a person, in every tenant, as JSON."""
     with explained(as_json=True), people_there(state) as people:
+        if log:
+            people.keeps(LogOfDecisions(bootstrap_servers(bootstrap), prefix))
         print_json([run(people.export(tenant, user)) for tenant in run(people.known(user))])
 
 

@@ -32,7 +32,7 @@ async def _use(people):
 
 async def test_a_person_is_exported_and_deleted_everywhere(running, tmp_path):
     units = await _use(running)
-    code, text = await _in_thread(_run, tmp_path, "export", ADA)
+    code, text = await _in_thread(_run, tmp_path, "export", ADA, "--no-log")
     assert code == 0
     assert {each["pseudonym"] for each in json.loads(text)} == {units[HERE, ADA], units[THERE, ADA]}
     code, text = await _in_thread(_run, tmp_path, "delete", ADA, "--json")

@@ -14,6 +14,7 @@ from infra.bot.settings import BotSettings
 from infra.local import deployment
 from infra.standins.discord import Permission
 from infra.standins.models import ModelServer
+from producers.discord.features import ROUTING
 from producers.discord.ports import MODEL_ROUTING, GuildSettings
 from producers.discord.tenants import tenant_of
 from schemas import wire
@@ -104,6 +105,7 @@ async def test_people_leave_no_traces(kafka, deployment_prefix, tmp_path, local,
     assert {each.unit for each in decisions} == {*units, new}
     assert new not in units
     assert kept["pseudonym"] in units
+    _holds_what_was_decided(kept, found)
     seen = _everything(found, home, kafka.data_dir, [state / "spool"], "".join(capfd.readouterr()))
     for needle, where in [(tenant, "table"), ("in force", "log"), *((unit, "topic") for unit in units)]:
         assert any(place.startswith(where) and needle.encode() in data for place, data in seen), "it would find nothing"
@@ -118,6 +120,22 @@ async def test_people_leave_no_traces(kafka, deployment_prefix, tmp_path, local,
     # After the deletion the bot's own disk does not lead to the old pseudonyms either.
     own = [(str(path), path.read_bytes()) for path in state.rglob("*") if path.is_file()]
     assert [place for place, data in own if any(unit.encode() in data for unit in units)] == []
+
+
+def _holds_what_was_decided(kept, records):
+    """The person's export has the outcomes about the pseudonym: what policies saw, by name, and what came of it."""
+    outcomes = [each for each in _events(records, "outcomes", Outcome) if each.decision.unit == kept["pseudonym"]]
+    exported = {each["decision"]: each for each in kept["decisions"]}
+    assert kept["decisions_are_all"]
+    asked = [each for each in outcomes if each.decision.domain == MODEL_ROUTING]
+    assert len(asked) == 2
+    for outcome in asked:
+        mine = exported[outcome.decision.id]
+        assert (mine["chosen"], mine["observed"]) == (outcome.decision.arm, outcome.observations)
+        assert list(mine["seen"]) == [each.name for each in ROUTING]
+    first, second = (exported[each.decision.id]["seen"] for each in sorted(asked, key=lambda each: each.decided_at_ms))
+    assert (first["links"], first["content_0"], second["code_block"]) == (0.5, None, 1.0)
+    assert second["content_0"] is not None  # after the opt-in
 
 
 def _written(number):
