@@ -1,6 +1,7 @@
 """An answer within the deadline whatever happens to Kafka, and nothing that was acknowledged is lost."""
 
 import asyncio
+import ssl
 import sys
 import time
 from contextlib import asynccontextmanager
@@ -214,6 +215,24 @@ async def test_without_kafka_from_the_start(deployment, tmp_path):
     }
 
 
+@pytest.mark.parametrize("wrong", ["security", "prefix"])
+async def test_a_kafka_that_can_not_be_used(deployment, tmp_path, wrong):
+    """With the wrong security settings, or a prefix without topics, it answers all the same, and goes on trying."""
+    bootstrap, _, prefix = deployment
+    settings = {"security_protocol": "SSL", "ssl_context": ssl.create_default_context()}
+    path = DecisionPath(
+        bootstrap, tmp_path / "spool", prefix=prefix if wrong == "security" else "elsewhere-",
+        security=settings if wrong == "security" else None, registry=CollectorRegistry(),
+    )  # fmt: skip
+    async with path:
+        choice = await path.decide("guild", "model_routing", [1.0], fallback=["small"])
+        assert (choice.how, path.reachable) == ("unreachable", False)
+        if wrong == "prefix":
+            await create_topics(bootstrap, prefix="elsewhere-", partitions=2)
+            await until(lambda: path.reachable and path.backlog == 0)
+    assert (path.backlog == 0) == (wrong == "prefix")
+
+
 @pytest.mark.parametrize("how", ["refused", "held"])
 async def test_kafka_goes_and_comes_back(deployment, tmp_path, how):
     """The first requests wait for the deadline at most, the next ones not at all; every observation that was accepted
@@ -246,6 +265,35 @@ async def test_kafka_goes_and_comes_back(deployment, tmp_path, how):
         assert ("unfollowed" in found[name].observations) == (not name.startswith("b"))
     sent = [reward.id for reward in await rewards_in(deployment)]
     assert {f"{name}:thumbs" for name in observed} <= set(sent)
+
+
+async def test_connections_that_break(deployment, tmp_path):
+    """Every connection is reset again and again: each request is answered, what the log says of it is what was done,
+    and decisions come in time as soon as the network is let be."""
+    _, proxy, _ = deployment
+    answers = []
+    async with asking(deployment, tmp_path / "spool") as asked:
+        for number in range(8):
+            asking_now = [asyncio.create_task(asked.decide(f"{number}-{n}", tenant=f"guild-{n}")) for n in range(6)]
+            await asyncio.sleep(0.004 * number)
+            proxy.reset()
+            answers += await asyncio.gather(*asking_now)
+        while (last := await asked.decide(f"z-{len(answers)}")).on_fallback:
+            answers.append(last)
+            await asyncio.sleep(0.05)
+        answers.append(last)
+        await until(lambda: asked.path.backlog == 0)
+        await until(lambda: {context.id for _, _, context in asked.routing.seen} >= {each.id for each in answers})
+        for choice in answers:
+            await asked.path.observe(choice.tenant, choice.id, {"thumbs": 1.0}, id=f"{choice.id}:thumbs")
+    found = await outcomes_in(deployment)
+    assert found.keys() == {choice.id for choice in answers}
+    for choice in answers:
+        seen = found[choice.id].observations
+        assert seen.pop("thumbs") == 1.0
+        assert seen.pop("answered_by", 1.0) == 1.0  # told if the decision was seen to come
+        assert seen == ({"unfollowed": 1.0} if choice.on_fallback else {})
+        assert choice.on_fallback or found[choice.id].decision.arm == choice.arm
 
 
 async def test_a_broker_killed_and_restarted(away, deployment, tmp_path):
