@@ -36,6 +36,8 @@ FAILED = Counter("croupier_bot_enrolment_failures", "Attempts to publish domains
 _COLLECT_S: Final = 0.05
 _FIRST_WAIT_S: Final = 0.5
 _LONGEST_WAIT_S: Final = 30.0
+#: Kafka is away, or its topics are not there yet; anything else is a defect.
+_EXPECTED: Final = (CroupierError, KafkaError, OSError, TimeoutError)
 #: Domains of one batch: some megabytes in flight at most.
 _BATCH: Final = 1_000
 
@@ -103,6 +105,10 @@ class Enrolment:
         """USD a month."""
         return self._template.least_budget(settings)
 
+    def usual_prices(self) -> Mapping[str, float]:
+        """USD a question, by model."""
+        return {arm.name: arm.price for arm in self._template.arms}
+
     async def _publish_for_ever(self) -> None:
         wait = _FIRST_WAIT_S
         while True:
@@ -112,10 +118,14 @@ class Enrolment:
             wanted, self._wanted = self._wanted, {}
             try:
                 await self._publish(wanted)
-            except (CroupierError, KafkaError, OSError, TimeoutError) as error:
+            except Exception as error:  # whatever it was: without this task no guild would ever be enrolled again
                 FAILED.inc()
                 _log.warning(
-                    "domains could not be published and will be", tenants=len(wanted), wait_s=wait, error=str(error)
+                    "domains could not be published and will be",
+                    tenants=len(wanted),
+                    wait_s=wait,
+                    error=str(error),
+                    exc_info=None if isinstance(error, _EXPECTED) else error,
                 )
                 self._wanted = {**wanted, **self._wanted}
                 self._something.set()

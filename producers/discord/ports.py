@@ -53,6 +53,10 @@ class SettingsStore(Protocol):
         """USD a month below which no question could be decided, with the models that are allowed."""
         ...
 
+    def usual_prices(self) -> Mapping[str, float]:
+        """USD that a question of the usual size is expected to cost, by model."""
+        ...
+
     def spent_this_month(self, tenant: str) -> float:
         """USD of model calls in this calendar month (UTC)."""
         ...
@@ -79,6 +83,10 @@ class Enrolling(Protocol):
 
     def least_budget(self, settings: GuildSettings) -> float:
         """USD a month below which no question could be decided, with the models that are allowed."""
+        ...
+
+    def usual_prices(self) -> Mapping[str, float]:
+        """USD that a question of the usual size is expected to cost, by model."""
         ...
 
 

@@ -1,5 +1,7 @@
 """Admins see what is in force and change it; others can not. Whatever they click, it answers and keeps its word."""
 
+import doctest
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 
 from infra.standins.discord import Permission
 from producers.discord.ports import GuildSettings
+from producers.discord.settings import changes
 from producers.discord.settings.changes import CAPS, DOMAINS, Offer, RefusedError, changed, check_budget
 from producers.discord.settings.cog import setup
 from producers.discord.settings.pages import PAGES, Shown, controls, text
@@ -15,7 +18,7 @@ from producers.discord.words import languages, say
 
 from .housed import MODELS, Enrolled, housed
 
-OFFER = Offer(MODELS)
+OFFER = Offer(MODELS, {"large": 0.02, "small": 0.00042, "tiny": 0.0})
 
 
 @pytest.mark.parametrize(
@@ -108,6 +111,16 @@ def test_every_page_fits_a_message_and_offers_what_is_understood(chosen, page, l
                 changed(chosen, what, [option.value], OFFER)
         if what in {"analysis", "engagement", "content", "allow-all"}:
             changed(chosen, what, [], OFFER)
+
+
+def test_examples():
+    assert doctest.testmod(changes).failed == 0
+
+
+def test_models_are_shown_with_what_a_question_costs():
+    menu, *_ = controls(Shown(GuildSettings(), OFFER, 0.0, "en", False), "models")
+    prices = [option.description for option in menu.options]
+    assert prices == ["about $0.02 a question", "about $0.00042 a question", "costs nothing"]
 
 
 async def test_an_admin_sees_and_changes_settings(local, tmp_path):

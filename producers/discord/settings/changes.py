@@ -1,7 +1,8 @@
 """What an admin's choice makes of the settings, or why not."""
 
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -37,6 +38,7 @@ class Offer(Struct, frozen=True):
     """What there is to choose from."""
 
     models: tuple[str, ...]
+    prices: Mapping[str, float] = {}  # USD of a usual question, by model; one that is not there is not known
 
 
 def changed(settings: GuildSettings, what: str, values: Sequence[str], offer: Offer) -> GuildSettings:
@@ -74,12 +76,24 @@ def check_budget(settings: GuildSettings, least: float) -> None:
     """RefusedError when not one question could be answered within the budget.  least: USD that one may cost."""
     budget = settings.monthly_budget_usd
     if budget is not None and budget < least:
-        raise RefusedError("settings.refused_budget_small", budget=dollars(budget), least=dollars(least, digits=4))
+        raise RefusedError("settings.refused_budget_small", budget=dollars(budget), least=price(least))
 
 
-def dollars(amount: float, digits: int = 2) -> str:
-    """An amount as people read it; a small one with as many digits as it needs."""
-    return f"${amount:,.2f}" if digits == 2 or amount >= 1 else f"${amount:.{digits}f}"
+def dollars(amount: float) -> str:
+    """An amount as people read it."""
+    return f"${amount:,.2f}"
+
+
+def price(amount: float) -> str:
+    """One that may be far below a cent: with three digits that say something.
+
+    >>> price(0.0264), price(0.00042), price(0.02), price(12.5)
+    ('$0.0264', '$0.00042', '$0.02', '$12.50')
+    """
+    if not 0.0 < amount < 1.0:
+        return dollars(amount)
+    digits = 2 - math.floor(math.log10(amount))
+    return f"${f'{amount:.{digits}f}'.rstrip('0').rstrip('.')}"
 
 
 def _replace(settings: GuildSettings, **changes: object) -> GuildSettings:

@@ -160,7 +160,8 @@ def _shown(interaction: Interaction) -> Shown:
 
 
 def _offer(interaction: Interaction) -> Offer:
-    return Offer(interaction.client.parts.models)
+    parts = interaction.client.parts
+    return Offer(parts.models, parts.settings.usual_prices())
 
 
 def _language(interaction: Interaction) -> str:

@@ -10,7 +10,7 @@ from msgspec import Struct
 from producers.discord.ports import GuildSettings
 from producers.discord.words import languages, say
 
-from .changes import CAPS, DOMAINS, MENU, Offer, dollars
+from .changes import CAPS, DOMAINS, MENU, Offer, dollars, price
 
 #: What can be changed, in the order of the menu; each has a page.
 PAGES: Final = ("models", "budget", "language", "analysis", "engagement", "domains", "content")
@@ -158,7 +158,9 @@ def _models_controls(shown: Shown) -> list[Item]:
             f"models-{number}",
             "models_choose",
             [
-                discord.SelectOption(label=each, value=each, default=allowed is None or each in allowed)
+                discord.SelectOption(
+                    label=each, value=each, description=_price(shown, each), default=allowed is None or each in allowed
+                )
                 for each in models[begin : begin + MENU]
             ],
             many=True,
@@ -166,6 +168,16 @@ def _models_controls(shown: Shown) -> list[Item]:
         for number, begin in enumerate(range(0, len(models), MENU))
     ]
     return [*menus, _button(shown, "allow-all", "models_allow_all")]
+
+
+def _price(shown: Shown, model: str) -> str | None:
+    """What a question costs with a model."""
+    usd = shown.offer.prices.get(model)
+    if usd is None:
+        return None
+    if usd == 0.0:
+        return say(shown.language, "settings.model_free")
+    return say(shown.language, "settings.model_price", price=price(usd))
 
 
 def _budget_controls(shown: Shown) -> list[Item]:

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -79,6 +79,10 @@ class LocalSettings:
     def least_budget(self, settings: GuildSettings) -> float:
         """USD a month."""
         return self._enrolling.least_budget(settings)
+
+    def usual_prices(self) -> Mapping[str, float]:
+        """USD a question, by model."""
+        return self._enrolling.usual_prices()
 
     def spent_this_month(self, tenant: str) -> float:
         """USD."""
