@@ -169,7 +169,7 @@ class Control:
         return {"done": done if isinstance(done, int) else None}
 
     async def figures(self) -> Json:
-        """Counts since the start, connections, and what this process uses: cpu_s and rss_mb."""
+        """Counts since the start, connections, its own mistakes, and what this process uses: cpu_s and rss_mb."""
         usage = resource.getrusage(resource.RUSAGE_SELF)
         discord = self.discord
         return {
@@ -181,6 +181,7 @@ class Control:
             "statuses": {str(status): n for status, n in discord.record.statuses.items()},
             "limited": discord.limiter.hits,
             "wrote": discord.world.wrote,
+            "failures": [repr(failure) for failure in discord.failures],
             "cpu_s": usage.ru_utime + usage.ru_stime,
             "rss_mb": _rss_mb(),
         }

@@ -26,7 +26,8 @@ class Discord:
     """The local Discord, with one application and its bot.
 
     world: everything there is.  gateway, faults: what to break.  record: what the bot asked for.
-    extra: more paths, and what answers them.
+    extra: more paths, and what answers them.  failures: its own mistakes; the end of `async with` raises them, so that
+    they don't pass for Discord's.
     """
 
     def __init__(self, rules: Rules | None = None, *, bot: str = "croupier") -> None:
@@ -41,6 +42,7 @@ class Discord:
         self.world.listener = self.gateway.dispatch
         self._api = Api(self.world, self.gateway, self.limiter, self.faults, self.record)
         self.extra: dict[str, Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]] = {}
+        self.failures: list[Exception] = []
         self._runner: web.ServerRunner | None = None
         self.address = ""
 
@@ -72,6 +74,8 @@ class Discord:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.stop()
+        if self.failures and error is None:
+            raise ExceptionGroup("the local Discord failed, which is not Discord's 500", self.failures)
 
     @property
     def api(self) -> str:
@@ -79,6 +83,15 @@ class Discord:
         return f"http://{self.address}{PREFIX}"
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        try:
+            return await self._answer(request)
+        except ConnectionError:  # the client is gone
+            raise
+        except Exception as error:
+            self.failures.append(error)
+            raise
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         path = request.path
         if path.startswith(PREFIX + "/"):
             return await self._api.handle(request)

@@ -59,3 +59,17 @@ async def test_a_schedule(local: Discord) -> None:
         await local.play([(0.15, local.gateway.drop), (0.0, local.gateway.reconnect)])
         await local.until(lambda _: len(bot.all("resumed")) == 2)
     assert (local.gateway.counts["reconnect"], local.gateway.counts["dropped"]) == (1, 1)
+
+
+async def test_its_own_mistakes_are_not_discords() -> None:
+    """What the local Discord itself gets wrong fails the test that uses it, however often discord.py tries again."""
+
+    async def break_it() -> None:
+        async with Discord() as local, aiohttp.ClientSession() as session:
+            local.world.application = None
+            headers = {"Authorization": f"Bot {local.token}"}
+            async with session.get(f"{local.api}/applications/@me", headers=headers) as got:
+                assert got.status == 500
+
+    with pytest.raises(ExceptionGroup, match="the local Discord failed"):
+        await break_it()

@@ -298,3 +298,77 @@ async def test_commands_are_what_was_synced_last(unlimited: Discord) -> None:
         assert after == {name: number for name, number in before.items() if name != "think"}
         assert set(own) == set(after)
         assert (await ada.use(guild.find("general"), "ask", question="own?").answered()).content == "you asked own?"
+
+
+async def test_bodies_are_checked_as_documented(unlimited: Discord) -> None:
+    """Components, modals, choices and commands that Discord refuses, with the field that is wrong."""
+    local = unlimited
+    guild = local.guild()
+    ada = local.person("Ada", guild)
+    button = {"type": 2, "style": 1, "custom_id": "b"}
+    option = {"label": "o", "value": "v"}
+    select = {"type": 3, "custom_id": "s", "options": [option]}
+    command = {"name": "n", "description": "d"}
+
+    def row(*inner: dict[str, Any]) -> dict[str, Any]:
+        return {"content": "x", "components": [{"type": 1, "components": list(inner)}]}
+
+    def modal(**changed: Any) -> dict[str, Any]:
+        label = {"type": 18, "label": "l", "component": {"type": 4, "custom_id": "t", "style": 1}}
+        return {"type": 9, "data": {"custom_id": "m", "title": "t", "components": [label], **changed}}
+
+    async with connected(Commanded(), local), aiohttp.ClientSession() as session:
+        session.headers["Authorization"] = f"Bot {local.token}"
+        asked = ada.use(guild.find("general"), "think")
+        posts, answers = (
+            f"/channels/{guild.find('general').id}/messages",
+            f"/interactions/{asked.id}/{asked.token}/callback",
+        )
+        commands = f"/applications/{local.bot.id}/commands"
+        for path, body, field in (
+            (posts, row(button, button), "components.0.components.1.custom_id"),
+            (posts, row(select, button), "components.0.components"),
+            (posts, row(*({**button, "custom_id": str(k)} for k in range(6))), "components.0.components"),
+            (posts, row({"type": 2, "style": 5, "label": "l"}), "components.0.components.0.url"),
+            (posts, row({**button, "label": "x" * 81}), "components.0.components.0.label"),
+            (posts, row({**select, "options": [option] * 26}), "components.0.components.0.options"),
+            (posts, row({**select, "options": [{**option, "label": ""}]}), "components.0.components.0.options.0.label"),
+            (posts, {"components": [button]}, "components.0.type"),
+            (posts, {"content": "x", "flags": 1 << 15, "components": [{"type": 10, "content": "y"}]}, "content"),
+            (posts, {"content": 5}, "content"),
+            (posts, {"poll": {"question": {"text": "q"}, "answers": []}}, "poll.answers"),
+            (answers, modal(title="x" * 46), "data.title"),
+            (answers, modal(components=[]), "data.components"),
+            (answers, {"type": 7, "data": {"content": "nothing to update"}}, "type"),
+            (answers, {"type": 8, "data": {"choices": []}}, "type"),
+            (commands, {**command, "name": "No Name"}, "name"),
+            (commands, {**command, "description": ""}, "description"),
+            (commands, {**command, "options": [command, {**command, "required": True}]}, "options"),
+            (commands, {**command, "options": [{"name": "o", "description": ""}]}, "options.0.description"),
+        ):
+            async with session.post(local.api + path, json=body) as refused:
+                told = await refused.json()
+            assert (refused.status, told["code"]) == (400, 50035), body
+            for name in field.split("."):
+                told = told.get("errors", told)[name]
+            assert told["_errors"][0]["code"], body
+
+
+async def test_where_a_message_comes_from(local: Discord) -> None:
+    """discord.py finds in each answer what it answers: the command, the component, the modal, the first response."""
+    guild = local.guild()
+    ada = local.person("Ada", guild)
+    channel = guild.find("general")
+    async with connected(Commanded(), local) as bot:
+        answer = await ada.use(channel, "ask", question="?").answered()
+        chosen = await ada.select(answer, ["One"], "Which").answered()
+        thought = ada.use(channel, "think")
+        await thought.until(lambda asked: asked.followups)
+        place = bot.get_channel(channel.id)
+        first, second, third = [
+            (await place.fetch_message(message.id)).interaction_metadata
+            for message in (answer, chosen, thought.followups[0])
+        ]
+    assert (first.type, first.user.id) == (discord.InteractionType.application_command, ada.id)
+    assert second.interacted_message_id == answer.id
+    assert third.original_response_message_id == thought.response.id

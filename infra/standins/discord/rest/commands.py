@@ -5,9 +5,11 @@ import re
 from ..errors import ApiError, invalid
 from ..state.accounts import Json
 from .call import NOTHING, Answer, Call, Route, answer
+from .checks import many, text
 
 CHAT_INPUT = 1
 NAME = re.compile(r"^[-_'\w]{1,32}$")
+SIZE = 8000
 MOST = {1: 100, 2: 15, 3: 15}
 """Global commands an application may have, by type ("Registering a Command")."""
 
@@ -25,11 +27,13 @@ def _command(call: Call, given: Json, number: int | None = None) -> Json:
     if kind == CHAT_INPUT:
         if not NAME.match(name) or name != name.lower():
             raise invalid("name", "APPLICATION_COMMAND_INVALID_NAME", "Command name is invalid")
-        if not 1 <= len(given.get("description") or "") <= 100:
-            raise invalid("description", "BASE_TYPE_BAD_LENGTH", "Must be between 1 and 100 in length.")
+        text(given.get("description"), "description", 100, 1)
+    else:
+        text(name, "name", 32, 1)
     options = given.get("options") or []
-    if len(options) > 25:
-        raise invalid("options", "BASE_TYPE_MAX_LENGTH", "Must be 25 or fewer in length.")
+    _check_options(options, "options")
+    if _size(given) > SIZE:
+        raise invalid("", "APPLICATION_COMMAND_TOO_LARGE", f"Command exceeds maximum size ({SIZE})")
     content: Json = {
         "id": str(number or call.world.ids.next()),
         "application_id": str(call.world.bot.id),
@@ -49,6 +53,30 @@ def _command(call: Call, given: Json, number: int | None = None) -> Json:
     if "guild" in call.path:
         content["guild_id"] = call.path["guild"]
     return content
+
+
+def _check_options(options: list[Json], where: str) -> None:
+    """Names, descriptions, choices, required ones first ("Application Commands": Option Structure)."""
+    many(options, where, 25, 0)
+    required = [bool(option.get("required")) for option in options]
+    if required != sorted(required, reverse=True):
+        code = "APPLICATION_COMMAND_OPTIONS_REQUIRED_INVALID"
+        raise invalid(where, code, "Required options must be placed before non-required options")
+    for i, option in enumerate(options):
+        if not NAME.match(option.get("name") or ""):
+            raise invalid(f"{where}.{i}.name", "APPLICATION_COMMAND_INVALID_NAME", "Command name is invalid")
+        text(option.get("description"), f"{where}.{i}.description", 100, 1)
+        for k, choice in enumerate(many(option.get("choices") or [], f"{where}.{i}.choices", 25, 0)):
+            text(choice.get("name"), f"{where}.{i}.choices.{k}.name", 100, 1)
+        _check_options(option.get("options") or [], f"{where}.{i}.options")
+
+
+def _size(given: Json) -> int:
+    """Characters of a command's names, descriptions and values, of options and choices too."""
+    own = sum(len(given.get(name) or "") for name in ("name", "description"))
+    if isinstance(given.get("value"), str):
+        own += len(given["value"])
+    return own + sum(_size(part) for name in ("options", "choices") for part in given.get(name) or ())
 
 
 def every(call: Call) -> Answer:

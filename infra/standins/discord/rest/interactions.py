@@ -7,6 +7,8 @@ from ..state.asking import acknowledge, by_token, original
 from ..state.interactions import Answered, Asked, Interaction
 from ..state.messages import Flag, Message, Type
 from .call import NOTHING, Answer, Call, Route, answer
+from .checks import many
+from .components import modal
 from .forms import message_fields
 from .messages import shown
 
@@ -28,6 +30,8 @@ ALLOWED: dict[Asked, tuple[Answered, ...]] = {
 def _callback(call: Call, interaction: Interaction | None) -> Answered:
     kind = call.body.get("type")
     allowed = tuple(Answered) if interaction is None else ALLOWED[interaction.type]
+    if interaction is not None and interaction.message is None:  # there is no message to update
+        allowed = tuple(one for one in allowed if one not in (Answered.UPDATE, Answered.DEFERRED_UPDATE))
     if kind not in allowed:
         choices = ", ".join(str(int(one)) for one in allowed)
         raise invalid("type", "BASE_TYPE_CHOICES", f"Value of field 'type' must be one of ({choices}).")
@@ -36,15 +40,17 @@ def _callback(call: Call, interaction: Interaction | None) -> Answered:
 
 def respond(call: Call) -> Answer:
     """Create Interaction Response.  A body that is not taken leaves the interaction unanswered."""
-    callback = _callback(call, call.world.interactions.get(call.number("interaction")))
+    known = call.world.interactions.get(call.number("interaction"))
+    callback = _callback(call, known)
     data: Json = call.body.get("data") or {}
     call.body = data
-    known = call.world.interactions.get(call.number("interaction"))
     fields: Json = {}
     if known is not None and callback in (Answered.MESSAGE, Answered.UPDATE):
         fields = message_fields(call, known.channel, old=known.message if callback is Answered.UPDATE else None)
-    if callback is Answered.MODAL and not (data.get("custom_id") and data.get("title") and data.get("components")):
-        raise invalid("data", "BASE_TYPE_REQUIRED", "A modal needs custom_id, title and components")
+    elif callback is Answered.MODAL:
+        data = modal(data)
+    elif callback is Answered.CHOICES:
+        many(data.get("choices"), "data.choices", 25, 0)
     interaction = acknowledge(call.world, call.number("interaction"), call.path["token"], callback)
     match callback:
         case Answered.MESSAGE:

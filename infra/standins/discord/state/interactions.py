@@ -13,6 +13,10 @@ from .places import Channel
 T = TypeVar("T")
 
 
+USER_MENU, MESSAGE_MENU = 2, 3
+"""Types of commands in context menus."""
+
+
 class Asked(IntEnum):
     """Interaction types."""
 
@@ -114,8 +118,8 @@ class Interaction:
             content["message"] = self.message.wire(self.application_id)
         return content
 
-    def metadata(self) -> Json:
-        """The interaction metadata of the messages that answer it."""
+    def metadata(self, message: Message | None = None) -> Json:
+        """The interaction metadata of a message that answers it ("Message", Message Interaction Metadata)."""
         owners = {"0": "0" if self.channel.guild is None else str(self.channel.guild.id)}
         content: Json = {
             "id": str(self.id),
@@ -123,10 +127,29 @@ class Interaction:
             "user": self.person.wire(),
             "authorizing_integration_owners": owners,
         }
-        if self.type is Asked.COMMAND:
-            content |= {"name": self.data["name"], "command_type": self.data["type"]}
-        elif self.type is Asked.COMPONENT and self.message is not None:
+        if message is not None and message in self.followups and self.response is not None:
+            content["original_response_message_id"] = str(self.response.id)
+        if self.type is Asked.COMPONENT and self.message is not None:
             content["interacted_message_id"] = str(self.message.id)
-        elif self.origin is not None:
+        elif self.type is Asked.MODAL and self.origin is not None:
             content["triggering_interaction_metadata"] = self.origin.metadata()
+        elif self.data.get("type") == MESSAGE_MENU:
+            content["target_message_id"] = self.data["target_id"]
+        elif self.data.get("type") == USER_MENU:
+            content["target_user"] = self.data["resolved"]["users"][self.data["target_id"]]
         return content
+
+    def legacy(self) -> Json | None:
+        """The older interaction object of a message, for commands only ("Receiving and Responding")."""
+        if self.type is not Asked.COMMAND:
+            return None
+        names, options = [self.data["name"]], self.data.get("options") or []
+        while options and options[0]["type"] in (1, 2):
+            names.append(options[0]["name"])
+            options = options[0].get("options") or []
+        return {
+            "id": str(self.id),
+            "type": int(self.type),
+            "name": " ".join(names),
+            "user": self.person.wire(),
+        }

@@ -191,7 +191,10 @@ class Message:
             content |= self._reference(self.reply_to, viewer, hide=hide, nested=nested)
         if self.interaction is not None:
             content["webhook_id"] = content["application_id"] = str(self.author.id)
-            content["interaction_metadata"] = self.interaction.metadata()
+            content["interaction_metadata"] = self.interaction.metadata(self)
+            legacy = self.interaction.legacy()
+            if legacy is not None:
+                content["interaction"] = legacy
         return content
 
     def _reference(self, target: "Message", viewer: int, *, hide: bool, nested: bool) -> Json:
