@@ -9,7 +9,7 @@ from discord.ext import commands, tasks
 from .asked import Asked, of_command, of_message
 from .buttons import AnswerButton
 from .catching_up import CatchingUp
-from .conversation import own_role
+from .conversation import mentioned
 from .journal import Given, Question
 from .tenants import tenant_of
 from .words import label, say
@@ -89,9 +89,7 @@ class Asking(commands.Cog):
 
     def _for_us(self, message: discord.Message) -> bool:
         """A direct message, a mention, or a reply to an answer."""
-        if message.guild is None or any(each.id == self._bot.me for each in message.mentions):
-            return True
-        if message.role_mentions and own_role(message.guild) in message.role_mentions:
+        if message.guild is None or mentioned(message, self._bot.me):
             return True
         reference = message.reference
         return (

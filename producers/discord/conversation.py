@@ -34,6 +34,13 @@ def own_role(guild: discord.Guild | None) -> discord.Role | None:
     return None if guild is None else guild.self_role
 
 
+def mentioned(message: discord.Message, me: int) -> bool:
+    """Whether it mentions the bot, or its role."""
+    if any(each.id == me for each in message.mentions):
+        return True
+    return bool(message.role_mentions) and own_role(message.guild) in message.role_mentions
+
+
 class Before(list[discord.Message]):
     """Messages before a question, oldest first."""
 

@@ -9,11 +9,8 @@ REASONS: Final = {
     "view_channel": "to hear questions",
     "send_messages": "to answer",
     "send_messages_in_threads": "to answer in threads",
-    "create_public_threads": "to put long analyses and summaries into threads of their own",
-    "embed_links": "to show sources",
     "attach_files": "to show figures as pictures, and to hand out privacy exports",
     "read_message_history": "to follow replies, and to catch up on questions after a restart",
-    "add_reactions": "to show that a post is being read",
     "send_polls": "to offer polls",
 }
 NEEDED: Final = discord.Permissions(**dict.fromkeys(REASONS, True))

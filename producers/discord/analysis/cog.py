@@ -9,6 +9,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from producers.discord.aftermath import Aftermath
+from producers.discord.conversation import mentioned
 from producers.discord.drafting import BUDGET, Drafting
 from producers.discord.feedback import reaction_value
 from producers.discord.ports import CONTENT_ANALYSIS
@@ -182,7 +183,7 @@ class ContentAnalysis(commands.Cog):
     def _switched_on(self, message: discord.Message, tenant: str) -> bool:
         settings = self._bot.parts.settings.of(tenant)
         places = {message.channel.id, getattr(message.channel, "parent_id", None)}
-        asked = any(each.id == self._bot.me for each in message.mentions)
+        asked = mentioned(message, self._bot.me)
         return settings.on(CONTENT_ANALYSIS) and not asked and not places.isdisjoint(settings.analysis_channels)
 
     def _ours(self, message: int) -> Made | None:
