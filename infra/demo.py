@@ -1,14 +1,17 @@
-"""The demo: a deployment of its own, recorded traffic, and figures that an independent reader of the topics gives."""
+"""The demo: a deployment of its own, recorded traffic, and figures that an independent reader of the topics gives.
+
+Then the whole way: people of a local Discord ask the real bot (`infra.rehearsal.demonstration`).
+"""
 
 import os
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from infra.domains.file import read_domains
 from infra.domains.publish import apply_specs
@@ -21,6 +24,9 @@ from producers.replay.player import play
 from producers.replay.recording import Recording
 from producers.replay.report import PlayReport
 from schemas.domains import DomainSpec
+
+if TYPE_CHECKING:
+    from infra.rehearsal.demonstration import Demonstration, Shown
 
 #: Rewards for decisions that never were are given up after this, and a worker that died is missed after that.
 EARLY_MS = 5_000
@@ -58,6 +64,7 @@ class DemoResult:
     """What the demo shows."""
 
     rows: Sequence[Row]
+    discord: "Shown | None"  # None: nobody asked the bot
     verdict: Verdict
     killed: bool
     restarts: int
@@ -78,6 +85,7 @@ class DemoResult:
             "killed": self.killed,
             "restarts": self.restarts,
             "seconds": round(self.seconds, 1),
+            "discord": None if self.discord is None else self.discord.as_json(),
             "tenants": [
                 {
                     "tenant": row.tenant,
@@ -105,8 +113,34 @@ class DemoResult:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How much of what.  questions: that people ask the bot; asking_rate: a second."""
+
+    interactions: int
+    rate: float
+    questions: int
+    asking_rate: float
+    seed: int
+    workers: int
+    kill: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What is left running."""
+
+    result: DemoResult
+    running: Deployment
+    discord: "Demonstration | None"
+
+
+#: Is told everything before it ends, and may keep it running.
+Watch = Callable[[Watched], Awaitable[None]]
+
+
 async def run_demo(
-    domains: Path, *, interactions: int, rate: float, seed: int, kill: bool, workers: int, say: Say, progress: Progress
+    domains: Path, plan: Plan, *, say: Say, progress: Progress, watch: Watch | None = None
 ) -> DemoResult:
     """Everything, in a directory that is gone afterwards."""
     begun = time.monotonic()
@@ -117,39 +151,48 @@ async def run_demo(
         broker = stack.enter_context(local_broker(home, say))
         prefix = f"demo-{os.getpid()}-" if broker.how == "environment" else ""
         options = ("--early-ms", str(EARLY_MS), "--session-timeout", str(SESSION_SECONDS))
-        async with deployment(broker, home, say, prefix=prefix, workers=workers, worker_options=options) as running:
+        async with (
+            deployment(broker, home, say, prefix=prefix, workers=plan.workers, worker_options=options) as running,
+            AsyncExitStack() as more,
+        ):
             await apply_specs(broker.bootstrap_servers, prefix, specs)
             await running.serving()
-            say(f"{workers} workers and analytics serve; playing {interactions} recorded interactions")
-            report = await _play(running, recordings, interactions, rate, seed, kill=kill, say=say, progress=progress)
+            say(f"{plan.workers} workers and analytics serve; playing {plan.interactions} recorded interactions")
+            report = await _play(running, recordings, plan, say=say, progress=progress)
+            shown, on_stage = None, None
+            if plan.questions:
+                from infra.rehearsal.demonstration import demonstration  # needs discord.py
+
+                on_stage = await more.enter_async_context(demonstration(running, recordings, plan.seed, say))
+                shown = await on_stage.play(plan.questions, plan.asking_rate, say)
             say("waiting for the last feedback and horizons")
             await running.settled()
             say("reading the topics back with an independent reader")
             verdict = await verify(
                 broker.bootstrap_servers, prefix=prefix, early_ms=EARLY_MS, settled=True, wait_s=SETTLING_SECONDS
             )
-            restarts = running.supervisor.restarts
-    rows = [_row(spec, recording, report, verdict) for spec, recording in _pairs(specs, recordings)]
-    return DemoResult(rows, verdict, kill, restarts, time.monotonic() - begun)
+            rows = [_row(spec, recording, report, verdict) for spec, recording in _pairs(specs, recordings)]
+            restarts, seconds = running.supervisor.restarts, time.monotonic() - begun
+            result = DemoResult(rows, shown, verdict, plan.kill, restarts, seconds)
+            if watch is not None:
+                await watch(Watched(result, running, on_stage))
+    return result
 
 
 async def _play(
     running: Deployment,
     recordings: Sequence[Recording],
-    interactions: int,
-    rate: float,
-    seed: int,
+    plan: Plan,
     *,
-    kill: bool,
     say: Say,
     progress: Progress,
 ) -> PlayReport:
-    due = kill
+    due = plan.kill
 
     def watch(report: PlayReport) -> None:
         nonlocal due
         progress(report)
-        if due and report.contexts >= _KILL_AT * interactions:
+        if due and report.contexts >= _KILL_AT * plan.interactions:
             due = False
             pid = running.supervisor.pid("worker-1")
             if pid is not None:
@@ -157,8 +200,8 @@ async def _play(
                 os.kill(pid, signal.SIGKILL)
 
     return await play(
-        running.broker.bootstrap_servers, running.prefix, recordings,
-        interactions=interactions, rate=rate, seed=seed, plan=FeedbackPlan(), progress=watch, patience_s=90.0,
+        running.broker.bootstrap_servers, running.prefix, recordings, interactions=plan.interactions, rate=plan.rate,
+        seed=plan.seed, plan=FeedbackPlan(), progress=watch, patience_s=90.0,
     )  # fmt: skip
 
 

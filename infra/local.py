@@ -55,16 +55,21 @@ def statuses(home: Path) -> list[dict[str, Any]]:
 
 
 def _serving(found: Sequence[dict[str, Any]], workers: int) -> bool:
-    ready = [each for each in found if each["partitions"] and each["recovering"] is None]
+    ready = [each for each in _consumers(found) if each["partitions"] and each["recovering"] is None]
     return [each["role"] for each in ready].count("worker") == workers and len(ready) == workers + 1
 
 
 def _settled(found: Sequence[dict[str, Any]], workers: int) -> bool:
     return (
         _serving(found, workers)
-        and all(each["decisions_open"] == 0 and each["rewards_held"] == 0 for each in found)
-        and all(partition["lag"] == 0 for each in found for partition in each["partitions"])
+        and all(each["decisions_open"] == 0 and each["rewards_held"] == 0 for each in _consumers(found))
+        and all(partition["lag"] == 0 for each in _consumers(found) for partition in each["partitions"])
     )
+
+
+def _consumers(found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those that read topics: a bot beside them is no part of the deployment."""
+    return [each for each in found if "partitions" in each]
 
 
 async def _until(condition: Callable[[], bool], what: str, seconds: float) -> None:

@@ -92,10 +92,15 @@ class BotProcess:
             except (OSError, aiohttp.ClientError):
                 pass  # it does not serve yet
             if self._process is not None and self._process.returncode is not None:
-                raise CroupierError(f"the bot ended with {self._process.returncode}: see {self.log}")
+                raise CroupierError(
+                    f"the bot ended with {self._process.returncode}; its log ends:\n{self._last_words()}"
+                )
             if time.monotonic() > deadline:
                 raise CroupierError(f"the bot was not ready within {seconds:g} s: see {self.log}")
             await asyncio.sleep(0.1)
+
+    def _last_words(self) -> str:
+        return self.log.read_text(encoding="utf-8", errors="replace")[-1_000:].strip()
 
     async def kill(self) -> None:
         """SIGKILL, in whatever it is doing."""

@@ -115,6 +115,10 @@ class Control:
         return {"done": done}
 
     def _message(self, act: Json) -> Message:
+        """By channel and id; with `interaction`, one of its answers, which nobody else may be able to see."""
+        if "interaction" in act:
+            answers = self.discord.world.interactions[act["interaction"]].messages
+            return next(message for message in answers if message.id == act["message"])
         return self.discord.world.find_message(self.discord.world.find_channel(act["channel"]), act["message"])
 
     def _post(self, person: Person, act: Json) -> int:

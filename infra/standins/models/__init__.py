@@ -5,7 +5,7 @@ from .faults import Fault, Faults
 from .recorded import recordings
 from .remote import RemoteModels, started
 from .server import ModelServer
-from .writing import stated_quality
+from .writing import stated_model, stated_quality
 
 __all__ = [
     "Fault",
@@ -17,5 +17,6 @@ __all__ = [
     "recordings",
     "served",
     "started",
+    "stated_model",
     "stated_quality",
 ]

@@ -16,7 +16,7 @@ _DECODER: Final = json.JSONDecoder()
 _WORD: Final = re.compile(r"[^\W\d_]{5,}")
 _NUMBERS: Final = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7}
 _MANY: Final = r"(\d+|one|two|three|four|five|six|seven)(?:\s+[\w-]+){0,3}?\s+"
-_STATED: Final = re.compile(r"In the recording this answer was judged (right|wrong|[01](?:\.\d+)? of 1)\.")
+_STATED: Final = re.compile(r"In the recording this answer of (\S+) was judged (right|wrong|[01](?:\.\d+)? of 1)\.")
 
 
 def recorded_answer(question: str, arm: str, recorded: Recorded) -> str:
@@ -37,7 +37,7 @@ def recorded_answer(question: str, arm: str, recorded: Recorded) -> str:
     middle = (
         f"The question turns on {subject}; I went through what is given step by step and compared the possibilities."
     )
-    return f"{opening} {middle}\n\nIn the recording this answer was judged {verdict}."
+    return f"{opening} {middle}\n\nIn the recording this answer of {arm} was judged {verdict}."
 
 
 def stated_quality(answer: str) -> float | None:
@@ -45,7 +45,13 @@ def stated_quality(answer: str) -> float | None:
     match = _STATED.search(answer)
     if match is None:
         return None
-    return {"right": 1.0, "wrong": 0.0}[match[1]] if match[1].isalpha() else float(match[1].partition(" ")[0])
+    return {"right": 1.0, "wrong": 0.0}[match[2]] if match[2].isalpha() else float(match[2].partition(" ")[0])
+
+
+def stated_model(answer: str) -> str | None:
+    """Who gave it, by what `recorded_answer` says at its end; None: it says nothing."""
+    match = _STATED.search(answer)
+    return None if match is None else match[1]
 
 
 def other_answer(instructions: str, text: str) -> str:
