@@ -4,7 +4,7 @@ import asyncio
 import ssl
 import sys
 import time
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import numpy as np
 import pytest
@@ -19,9 +19,10 @@ from tests.joining.oracle import LogRecord
 from tests.producers.scripted_router import read_all, scripted_router
 
 ARMS = ("large", "small", "tiny")
-DEADLINE_MS = 250
-#: A machine that is busy with other tests answers late; what is slower than this was not answered at once.
-AT_ONCE_MS = 100
+#: Longer than the default: a machine that is busy with other tests decides late, too.
+DEADLINE_MS = 1500
+#: What is slower than this was not answered at once.
+AT_ONCE_MS = 500
 
 
 @pytest.fixture(scope="module")
@@ -76,17 +77,18 @@ async def until(what, seconds=20.0):
 
 
 @asynccontextmanager
-async def asking(deployment, directory, choose=chosen, router=True, **settings):
+async def asking(deployment, directory, choose=chosen, router=True, away=False, **settings):
     bootstrap, proxy, prefix = deployment
     asked = Asked(proxy.port, prefix, directory, **settings)
-    if not router:
-        async with asked.path:
-            yield asked
-        return
-    async with scripted_router(bootstrap, prefix, choose, ARMS, horizon_ms=600_000) as routing:
-        asked.routing = routing
-        async with asked.path:
-            yield asked
+    async with AsyncExitStack() as stack:
+        if router:
+            asked.routing = await stack.enter_async_context(
+                scripted_router(bootstrap, prefix, choose, ARMS, horizon_ms=600_000)
+            )
+        await stack.enter_async_context(asked.path)
+        if not away:
+            await until(lambda: asked.path.reachable)
+        yield asked
 
 
 async def rewards_in(deployment):
@@ -154,7 +156,7 @@ async def test_bad_requests_send_nothing(deployment, tmp_path):
     for reachable in (True, False):
         if not reachable:
             proxy.refuse()
-        async with asking(deployment, tmp_path / "spool") as asked:
+        async with asking(deployment, tmp_path / "spool", away=not reachable) as asked:
             assert asked.path.reachable == reachable
             for fields in wrong:
                 with pytest.raises(ValueError):
@@ -169,10 +171,10 @@ async def test_a_decision_too_late(deployment, tmp_path):
     """The fallback answers at the deadline; the log is told at once that nobody follows, and who answered when it is
     known; what follows from it does not claim to follow from the decision."""
     bootstrap, _, prefix = deployment
-    async with asking(deployment, tmp_path / "spool", router=False, deadline_ms=60) as asked:
+    async with asking(deployment, tmp_path / "spool", router=False, deadline_ms=400) as asked:
         late = await asked.decide("r-1")
         assert (late.how, late.arm, late.ranking, late.decision) == ("late", "small", ("small", "tiny"), None)
-        assert 55 < late.waited_ms < 60 + AT_ONCE_MS
+        assert 390 < late.waited_ms < 400 + AT_ONCE_MS
         other = await asked.decide("r-2", fallback=["elsewhere"])
         child = await asked.decide("a-1", after="r-1")
         assert child.on_fallback
@@ -196,7 +198,7 @@ async def test_without_kafka_from_the_start(deployment, tmp_path):
     """It starts, answers at once, keeps feedback on disk; the next run, with Kafka, tells all of it, and decides."""
     _, proxy, _ = deployment
     proxy.refuse()
-    async with asking(deployment, tmp_path / "spool") as asked:
+    async with asking(deployment, tmp_path / "spool", away=True) as asked:
         for number in range(5):
             choice = await asked.decide(f"r-{number}")
             assert (choice.how, choice.arm) == ("unreachable", "small")
@@ -247,7 +249,7 @@ async def test_kafka_goes_and_comes_back(deployment, tmp_path, how):
         assert not asked.path.reachable
         quick = [await asked.decide(f"d-{number}") for number in range(20)]
         assert all(choice.how == "unreachable" for choice in quick)
-        assert sorted(choice.waited_ms for choice in quick)[10] < 20
+        assert max(choice.waited_ms for choice in quick) < AT_ONCE_MS
         observed = [f"{kind}-{number}" for kind, count in (("b", 10), ("f", 5), ("d", 20)) for number in range(count)]
         await asyncio.gather(
             *(asked.path.observe("guild", name, {"thumbs": 1.0}, id=f"{name}:thumbs") for name in observed)
@@ -382,7 +384,7 @@ async def test_no_room(deployment, tmp_path):
     """A full spool refuses feedback in words, and requests are answered all the same."""
     _, proxy, _ = deployment
     proxy.refuse()
-    async with asking(deployment, tmp_path / "spool", router=False, spool_bytes=20_000) as asked:
+    async with asking(deployment, tmp_path / "spool", router=False, away=True, spool_bytes=20_000) as asked:
         with pytest.raises(SpoolFullError, match="20000 bytes"):  # noqa: PT012 - any of them may be the one
             for number in range(1000):
                 await asked.path.observe("guild", "r-1", {"thumbs": 1.0}, id=f"r-1:{number}")
