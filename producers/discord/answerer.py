@@ -28,12 +28,12 @@ from .growing import Growing
 from .insisting import insist, passing
 from .journal import Acted, Question
 from .observed import of_answer
+from .places import place
 from .ports import MODEL_ROUTING, Answered
 from .recording import Recording
 from .streaming import Streaming
 from .surface import Surface
 from .tasks import Tasks
-from .tenants import guild_of
 from .words import say
 
 if TYPE_CHECKING:
@@ -151,10 +151,13 @@ class Answerer:
         """From beginning to end; it stays open only when the process ends, or Discord can not be reached."""
         if acknowledge is not None:
             await acknowledge()
-        question = self._bot.journal.question(question.id) or question  # as it was noted
+        if acknowledge is not None or question.kind == "again":
+            question = self._bot.journal.question(question.id) or question  # as it was noted
         gather = gather or partial(self._gathering.asked, question)
         surface = self._gathering.surface(question)
-        delivery = Delivery(surface, self._bot.journal, question)
+        known = resumed or question.kind != "message"  # something of the answer may be there
+        posted = self._bot.journal.messages(question.id) if known else []
+        delivery = Delivery(surface, self._bot.journal, question, posted)
         typing = asyncio.create_task(self._type(question.channel, surface, delivery))
         try:
             with self._counted(who):
@@ -248,7 +251,7 @@ class Answerer:
             choice,
             answer,
             Answered(len(answer.text), ms / 1_000, "```" in answer.text, answer.fell_back),
-            self._bot.get_partial_messageable(question.channel, guild_id=guild_of(question.tenant)),
+            place(self._bot, question.channel, question.tenant),
             message,
             language,
         )
@@ -265,7 +268,8 @@ class Answerer:
         if resumed:  # whether a decision was asked for is not known: if so, nobody follows it
             await self._recording.observe(question.tenant, question.decision, {UNFOLLOWED: 1.0}, "unfollowed")
             question = journal.next_attempt(question)
-        tried = frozenset(each.acted.arm for each in journal.others(question) if each.acted is not None)
+        before = journal.others(question) if question.kind == "again" else []
+        tried = frozenset(each.acted.arm for each in before if each.acted is not None)
         chosen = await self._choosing.choose(asked, request, question.decision, tried)
         journal.acted(question.id, chosen.acted)
         self._bot.metrics.chosen.labels(chosen.choice.how if chosen.acted.recorded else "switched-off").inc()

@@ -10,6 +10,7 @@ from producers.providers import Message
 
 from .conversation import before, own_role, plain
 from .journal import Given, Journal, Question
+from .places import kind_of
 from .ports import Conversation, Seen
 
 #: Characters of a question that are shown above its answer, because Discord does not show what a command was given.
@@ -77,15 +78,6 @@ def of_command(question: Question, given: Given, channel: object, me: int) -> As
         (Message("user", text),),
         "".join(f"> {line}\n" for line in shown.splitlines()) + "\n",
     )
-
-
-def kind_of(channel: object) -> str:
-    """As `Seen.channel_kind`."""
-    if isinstance(channel, discord.DMChannel | discord.GroupChannel):
-        return "direct"
-    if isinstance(channel, discord.Thread):
-        return "thread"
-    return "voice" if isinstance(channel, discord.VoiceChannel | discord.StageChannel) else "text"
 
 
 def _hour(moment: datetime) -> float:

@@ -11,7 +11,8 @@ from .buttons import AnswerButton
 from .catching_up import CatchingUp
 from .conversation import mentioned
 from .journal import Given, Question
-from .tenants import tenant_of
+from .places import replied_to, tenant_in
+from .tenants import DIRECT, tenant_of
 from .words import label, say
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class Asking(commands.Cog):
         await bot.feedback.replied(message)
         if bot.stopping or not self._for_us(message):
             return False
-        tenant = tenant_of(message.guild)
+        tenant = tenant_in(message)
         asker = bot.parts.people.unit(tenant, message.author.id)
         question = Question(message.id, "message", tenant, message.channel.id, message.id, asker)
 
@@ -89,14 +90,10 @@ class Asking(commands.Cog):
 
     def _for_us(self, message: discord.Message) -> bool:
         """A direct message, a mention, or a reply to an answer."""
-        if message.guild is None or mentioned(message, self._bot.me):
+        if tenant_in(message) == DIRECT or mentioned(message, self._bot.me):
             return True
-        reference = message.reference
-        return (
-            reference is not None
-            and reference.message_id is not None
-            and self._bot.journal.answered_by(reference.message_id) is not None
-        )
+        above = replied_to(message)
+        return above is not None and self._bot.journal.answered_by(above) is not None
 
     # Feedback
 

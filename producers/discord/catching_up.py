@@ -14,6 +14,7 @@ import structlog
 
 from .insisting import insist
 from .pace import Pace
+from .places import place
 from .tenants import DIRECT, tenant_of
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class CatchingUp:
         asked: list[discord.abc.Messageable] = list(self._places(guilds, since))
         if shard == 0:
             direct = self._bot.journal.channels(DIRECT, _MOST_DIRECT)
-            asked += [self._bot.get_partial_messageable(each, type=discord.ChannelType.private) for each in direct]
+            asked += [place(self._bot, each, DIRECT) for each in direct]
         found = await asyncio.gather(*(self._look(each, since) for each in asked))
         if asked:
             _log.info("looked for what was missed", channels=len(asked), questions=sum(found))

@@ -10,6 +10,7 @@ import discord
 from producers.providers import Message
 
 from .journal import Journal
+from .places import kind_of, replied_to
 from .ports import Conversation
 
 #: Messages of both sides, and characters, that a model is sent along at most.
@@ -75,7 +76,8 @@ class Before(list[discord.Message]):
 async def before(question: discord.Message, journal: Journal) -> Before:
     """What was said before; errors of Discord end it where they come, because a question without it is one, too."""
     found = Before()
-    above = _direct(question) if question.guild is None and question.reference is None else _chain(question, journal)
+    alone = kind_of(question.channel) == "direct" and question.reference is None
+    above = _direct(question) if alone else _chain(question, journal)
     try:
         async for each in above:
             found.append(each)
@@ -111,14 +113,14 @@ async def _chain(message: discord.Message, journal: Journal) -> AsyncIterator[di
 
 async def _above(message: discord.Message) -> discord.Message | None:
     """What it replies to."""
-    reference = message.reference
-    if reference is None or reference.message_id is None or message.type is not discord.MessageType.reply:
+    above, reference = replied_to(message), message.reference
+    if above is None or reference is None:
         return None
     if isinstance(reference.resolved, discord.Message):
         return reference.resolved
     if isinstance(reference.resolved, discord.DeletedReferencedMessage):
         return None
-    return await message.channel.fetch_message(reference.message_id)
+    return await message.channel.fetch_message(above)
 
 
 async def _rest_of_answer(message: discord.Message, journal: Journal, seen: set[int]) -> Sequence[discord.Message]:

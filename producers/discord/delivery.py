@@ -1,5 +1,6 @@
 """Brings an answer that grows into Discord's messages: new ones where it needs them, edits where they changed."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -27,11 +28,12 @@ def gone(error: discord.HTTPException) -> bool:
 class Delivery:
     """The messages of one answer."""
 
-    def __init__(self, surface: Surface, journal: Journal, question: Question) -> None:
+    def __init__(self, surface: Surface, journal: Journal, question: Question, posted: Sequence[int]) -> None:
+        """posted: messages of the answer that are there, in order, as far as is known."""
         self._surface = surface
         self._journal = journal
         self._question = question
-        self._messages = journal.messages(question.id)
+        self._messages = list(posted)
         self._texts: list[str | None] = [None] * len(self._messages)  # None: not known
 
     @property

@@ -14,6 +14,7 @@ from schemas.observations import DELETED, ERROR, FALLBACK, REACTION, REGENERATED
 from .answerer import Answerer
 from .journal import Question
 from .pace import Pace
+from .places import replied_to, tenant_in
 from .recording import Recording
 from .tenants import DIRECT, tenant_of
 from .words import say
@@ -77,10 +78,10 @@ class Feedback:
 
     async def replied(self, message: discord.Message) -> None:
         """Somebody has written; if it goes on from an answer soon enough, that says something about the answer."""
-        reference = message.reference.message_id if message.reference else None
-        if reference is not None:
-            question = self._bot.journal.answered_by(reference)
-        elif message.guild is None:
+        above = replied_to(message)
+        if above is not None:
+            question = self._bot.journal.answered_by(above)
+        elif tenant_in(message) == DIRECT:
             question = self._bot.journal.last_in(DIRECT, message.channel.id, before=message.id)
         else:
             return

@@ -9,8 +9,8 @@ from .asked import Asked, of_command, of_message
 from .choosing import RefusedError
 from .insisting import insist
 from .journal import Question
+from .places import place
 from .surface import ChannelSurface, CommandSurface, Surface
-from .tenants import guild_of
 
 if TYPE_CHECKING:
     from .bot import CroupierBot
@@ -48,10 +48,12 @@ class Gathering:
         return ChannelSurface(self._bot, question, refers_to=refers_to)
 
     def _first(self, question: Question) -> Question:
+        if question.first == question.id:
+            return question
         return self._bot.journal.question(question.first) or question
 
     async def _message(self, question: Question) -> discord.Message:
-        channel = self._bot.get_partial_messageable(question.channel, guild_id=guild_of(question.tenant))
+        channel = place(self._bot, question.channel, question.tenant)
         try:
             return await insist(lambda: channel.fetch_message(question.first), self._seconds)
         except (discord.NotFound, discord.Forbidden) as error:

@@ -23,7 +23,7 @@ async def insist(request: Callable[[], Awaitable[Result]], seconds: float) -> Re
     """The request's result; the last error when it did not succeed for so long, or never will."""
     async for attempt in AsyncRetrying(
         retry=retry_if_exception(passing),
-        wait=wait_random_exponential(0.5, max=10),
+        wait=wait_random_exponential(0.25, max=10),
         stop=stop_after_delay(seconds),
         reraise=True,
     ):

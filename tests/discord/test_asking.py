@@ -104,15 +104,15 @@ async def test_a_long_answer_to_a_command_where_the_bot_may_not_write(local, hom
 
 
 async def test_limits_that_are_shared_and_tight_are_kept_by_many_answers_at_once(tmp_path):
-    """Six answers stream into one channel that allows two edits a second."""
+    """Four answers stream into one channel that allows two edits a second."""
     buckets = {**Rules().buckets, "messages.edit": Bucket(2, 1.0), "messages.create": Bucket(3, 1.0)}
     async with Discord(Rules(identify_window=0.0, buckets=buckets)) as local:
         guild = local.guild("Home", "general")
-        people = [local.person(name, guild) for name in ("Ada", "Bob", "Cleo", "Dan", "Eve", "Fay")]
+        people = [local.person(name, guild) for name in ("Ada", "Bob", "Cleo", "Dan")]
         async with served() as models, answering(local, tmp_path, models) as bot:
             models.faults.set(Fault("pause", seconds=0.2))
             asked = [each.post(guild.find("general"), f"{local.bot.mention} what is a map?") for each in people]
-            await ended(local, bot, 6)
+            await ended(local, bot, 4)
             assert all(answers_to(local, each)[0].content.endswith("does.") for each in asked)
             assert not local.record.of("", status=429)
 
@@ -242,12 +242,16 @@ async def test_where_the_bot_may_not_write_nothing_is_left_open(local, home, tmp
         assert not [task for task in asyncio.all_tasks() if "typing" in str(task.get_coro())]
 
 
-async def test_a_channel_that_is_limited_again_and_again_gets_its_answer(local, home, tmp_path):
-    _, general, ada = home
-    async with served() as models, answering(local, tmp_path, models, pace=PACE) as bot:
-        local.faults.limit(0.05, where=f"POST /channels/{general.id}/messages", times=6)
-        local.faults.cut(where=f"POST /channels/{general.id}/messages", times=1)
-        local.faults.cut(where=f"POST /channels/{general.id}/messages", times=1, after=True)
-        question = ada.post(general, f"{local.bot.mention} what is a hash map?")
-        await ended(local, bot)
-        assert len(answers_to(local, question)) == 1, "a post whose answer was lost is the same message when repeated"
+async def test_a_channel_that_is_limited_again_and_again_gets_its_answer(tmp_path):
+    """More often than discord.py repeats by itself; and then requests are lost on their way there, and back."""
+    buckets = {**Rules().buckets, "messages.create": Bucket(50, 5.0)}
+    async with Discord(Rules(identify_window=0.0, buckets=buckets)) as local:
+        guild = local.guild("Home", "general")
+        ada, posts = local.person("Ada", guild), f"POST /channels/{guild.find('general').id}/messages"
+        async with served() as models, answering(local, tmp_path, models, pace=PACE) as bot:
+            local.faults.limit(0.05, where=posts, times=6)
+            local.faults.cut(where=posts, times=1)
+            local.faults.cut(where=posts, times=1, after=True)
+            question = ada.post(guild.find("general"), f"{local.bot.mention} what is a hash map?")
+            await ended(local, bot)
+            assert len(answers_to(local, question)) == 1, "a post whose answer was lost is the same when repeated"

@@ -73,7 +73,7 @@ async def test_thumbs_count_once_after_any_restart_and_are_safe_before_they_are_
 
 async def test_reactions_replies_and_deletions_are_components_and_so_is_silence(local, home, tmp_path):
     general, ada, bob = home
-    pace = replace(PACE, settle=3.0, replied=60.0)
+    pace = replace(PACE, settle=2.0, replied=60.0)
     async with served() as models, answering(local, tmp_path, models, pace=pace) as bot:
         rewards = bot.deciding.rewards
         first, answer = await asked(local, bot, ada, general)
@@ -134,7 +134,7 @@ async def test_another_answer_takes_the_place_of_the_first_and_is_a_decision_of_
 
 async def test_another_answer_to_a_command_while_its_question_is_kept(local, home, tmp_path):
     general, ada, _ = home
-    pace = replace(PACE, settle=3.0)
+    pace = replace(PACE, settle=2.0)
     async with served() as models, answering(local, tmp_path, models, pace=pace) as bot:
         command = ada.use(general, "ask", question="what is a hash map?")
         answer = await command.answered()

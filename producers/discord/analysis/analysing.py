@@ -9,10 +9,10 @@ import structlog
 
 from producers.deciding import Choice
 from producers.discord.aftermath import Aftermath
-from producers.discord.asked import kind_of
 from producers.discord.buttons import AnswerButton
 from producers.discord.drafting import Drafting, cost_of, restrictions
 from producers.discord.features import analysis_features
+from producers.discord.places import kind_of
 from producers.discord.ports import CONTENT_ANALYSIS, Seen
 from producers.discord.remembered import Made
 from producers.discord.splitting import split
