@@ -4,7 +4,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from infra.standins.discord import buttons
+from infra.standins.discord import Permission, buttons
 from infra.standins.models import Fault
 from producers.discord.engagement.offers import LONG_CONVERSATION
 from producers.discord.ports import USER_ENGAGEMENT
@@ -116,6 +116,16 @@ async def test_keeping_quiet_is_right_when_the_user_goes_on(local, tmp_path):
         ada.post(general, "thanks, that helps")
         await local.until(lambda _: observed.get("replied"))
         assert observed["wanted"] == 0.8
+
+
+async def test_a_poll_is_not_offered_where_the_bot_may_not_make_one(local, tmp_path):
+    strict = local.guild("Strict", "general")
+    local.world.overwrite(strict.find("general"), strict.roles[strict.id], deny=Permission.SEND_POLLS)
+    async with engaging(local, tmp_path, "poll") as (_, _, _, deciding):
+        _, offer, _ = await followed(local, deciding, ask(local, local.person("Ada", strict), strict.find("general")))
+        assert offer is None
+        named = next(named for domain, named in deciding.asked if domain == USER_ENGAGEMENT)
+        assert named["restrictions"]["poll"] == "not-allowed"
 
 
 async def test_in_direct_messages_there_is_no_poll(local, tmp_path):

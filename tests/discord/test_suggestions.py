@@ -62,5 +62,5 @@ def test_the_end_of_a_conversation_is_what_a_model_reads() -> None:
 
 def test_where_an_offer_makes_no_sense_it_is_not_eligible() -> None:
     seen = Seen("direct", 1, "?", 2, "direct", 12.0, 0, 0, 0, None)
-    assert impossible(seen, Conversation()).keys() == {POLL, THREAD_SUMMARY}
-    assert impossible(seen, Conversation(turns=6)).keys() == {POLL}
+    assert impossible(seen, Conversation(), may_poll=True).keys() == {POLL, THREAD_SUMMARY}
+    assert impossible(seen, Conversation(turns=6), may_poll=True).keys() == {POLL}

@@ -32,8 +32,8 @@ _HUMAN: Final = frozenset({discord.MessageType.default, discord.MessageType.repl
 #: Characters of a post below which nobody is given a summary of its own words.
 _SHORTEST: Final = 200
 #: Posts that are looked at or wait for it at once; more are left alone, for nobody waits for a summary.
-_MOST_POSTS: Final = 64
-_AT_ONCE: Final = 4
+_MOST_POSTS: Final = 1_000
+_AT_ONCE: Final = 64
 _WHO_CHARACTERS: Final = 22
 
 

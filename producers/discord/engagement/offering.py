@@ -84,7 +84,7 @@ class Offering:
         people, seen = self._bot.parts.people, told.seen
         sample = request(POLL, told.turns, told.answer.text, told.language)
         restricted = {
-            **impossible(seen, told.conversation),
+            **impossible(seen, told.conversation, may_poll=self._may_poll(seen.channel)),
             **restrictions(OFFERS, NOTHING, self._drafting.refusal(seen.tenant, sample)),
         }
         return await self._bot.parts.deciding.decide(
@@ -98,6 +98,13 @@ class Offering:
             unit=people.unit(seen.tenant, seen.user),
             after=None if told.choice.on_fallback else told.choice.id,
         )
+
+    def _may_poll(self, number: int) -> bool:
+        """Whether polls are allowed in a channel; where that is not known, it is tried."""
+        channel = self._bot.get_channel(number)
+        if not isinstance(channel, discord.abc.GuildChannel | discord.Thread) or channel.guild.me is None:
+            return True
+        return channel.permissions_for(channel.guild.me).send_polls
 
     async def _show(self, told: AnsweredQuestion, made: Made, message: dict[str, Any]) -> bool:
         """In reply to the answer; False: it or its channel is not there any more, or the bot may not write there."""

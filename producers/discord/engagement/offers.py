@@ -16,13 +16,19 @@ OFFERS: Final = (NOTHING, QUESTIONS, POLL, THREAD_SUMMARY)
 LONG_CONVERSATION: Final = 6
 
 CAPABILITY: Final = "capability"
+NOT_ALLOWED: Final = "not-allowed"
 
 
-def impossible(seen: Seen, conversation: Conversation) -> Mapping[str, str]:
-    """Offers that make no sense here, each with the reason (of a decision's restrictions)."""
+def impossible(seen: Seen, conversation: Conversation, *, may_poll: bool) -> Mapping[str, str]:
+    """Offers that make no sense here, each with the reason (of a decision's restrictions).
+
+    may_poll: the bot is allowed to in this channel.
+    """
     found = {}
     if seen.channel_kind == "direct":
         found[POLL] = CAPABILITY  # nobody else is there to vote
+    elif not may_poll:
+        found[POLL] = NOT_ALLOWED
     if conversation.turns < LONG_CONVERSATION:
         found[THREAD_SUMMARY] = CAPABILITY
     return found
