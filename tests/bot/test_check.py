@@ -51,7 +51,7 @@ async def test_what_is_wrong_is_said_one_by_one_with_what_to_do(local, tmp_path)
     guild = local.guild("Home", "general")
     for role in guild.roles.values():
         role.permissions = TALKING & ~Permission.READ_MESSAGE_HISTORY
-    local.world.content_allowed = False
+    local.world.granted = 0
     local.gateway.starts_left = 1
     nowhere = f"127.0.0.1:{free_port()}"
     async with setting(local, tmp_path, nowhere, key="other") as check:
@@ -71,7 +71,7 @@ async def test_what_is_wrong_is_said_one_by_one_with_what_to_do(local, tmp_path)
 
 async def test_without_servers_it_says_how_to_invite(local, tmp_path):
     async with setting(local, tmp_path, f"127.0.0.1:{free_port()}", message_content=False) as check:
-        local.world.content_allowed = False
+        local.world.granted = 0
         found = await check()
         assert found["intents"].ok, "they are not asked for"
         assert f"permissions={NEEDED.value}" in found["servers"].detail and not found["servers"].ok

@@ -56,7 +56,7 @@ async def test_it_answers_without_kafka_and_ends_what_it_began_when_told_to_stop
 async def test_what_a_restart_does_not_mend_ends_with_a_sentence_and_1(local, tmp_path, environ, privileged, said):
     local.guild("Home", "general")
     if not privileged:
-        local.gateway.allowed = type(local.gateway.allowed)(0)
+        local.world.granted = 0
     nowhere = f"127.0.0.1:{free_port()}"
     async with running(tmp_path, local, "http://127.0.0.1:9", nowhere, **environ) as bot:
         assert await bot.ended(within=60) == 1

@@ -32,6 +32,9 @@ class Intent(IntFlag):
 EVERY = sum(Intent)
 PRIVILEGED = int(Intent.GUILD_MEMBERS | Intent.GUILD_PRESENCES | Intent.MESSAGE_CONTENT)
 
+APPLICATION_FLAGS = {Intent.GUILD_PRESENCES: 1 << 12, Intent.GUILD_MEMBERS: 1 << 14, Intent.MESSAGE_CONTENT: 1 << 18}
+"""The application flag that shows a privileged intent's grant ("Application", Application Flags)."""
+
 NEEDED: dict[str, tuple[int, int]] = {
     "GUILD_CREATE": (Intent.GUILDS, 0),
     "GUILD_UPDATE": (Intent.GUILDS, 0),

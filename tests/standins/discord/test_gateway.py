@@ -195,12 +195,17 @@ async def test_only_events_of_its_intents(local: Discord) -> None:
 
 
 async def test_privileged_intents_are_refused(local: Discord) -> None:
-    """Without the grant, asking for message content ends with 4014, as discord.py reports it."""
-    local.gateway.allowed = 0
-    local.guild()
+    """Without the grant, asking for message content ends with 4014, and REST doesn't show it either."""
+    local.world.granted = 0
+    guild = local.guild()
+    secret = local.person("Ada", guild).post(guild.find("general"), "secret")
     with pytest.raises(discord.PrivilegedIntentsRequired):
         async with connected(Bot(), local):
             pass
+    async with connected(Bot(intents=discord.Intents.default()), local) as bot:
+        flags = (await bot.application_info()).flags
+        assert not flags.gateway_message_content and not flags.gateway_guild_members and not flags.gateway_presence
+        assert (await bot.get_channel(guild.find("general").id).fetch_message(secret.id)).content == ""
 
 
 async def test_a_wrong_token_is_refused(local: Discord) -> None:

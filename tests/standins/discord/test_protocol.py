@@ -85,7 +85,7 @@ async def test_hello_ready_guilds_and_acknowledgements(local: Discord) -> None:
 )
 async def test_close_codes(local: Discord, payloads: list[tuple[int, Any]], code: int) -> None:
     """What a client may not send, and the code that it is closed with."""
-    local.gateway.allowed = 0
+    local.world.granted = 0
     session = ""
     if code == 4007:
         async with raw(local) as client:

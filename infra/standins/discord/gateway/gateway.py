@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Iterator
 
 from aiohttp import web
@@ -24,7 +23,6 @@ RECONNECT = b'{"t":null,"s":null,"op":7,"d":null}'
 class Gateway:
     """Connections and sessions.
 
-    allowed: privileged intents that the application has been granted; another is refused with 4014.
     refusals: how many of the next identifies get Invalid Session.
     counts: identify, resume, invalid (sessions refused), replayed (events), reconnect, dropped.
     """
@@ -32,7 +30,6 @@ class Gateway:
     def __init__(self, world: World, rules: Rules, token: str) -> None:
         self.world, self.rules, self.token = world, rules, token
         self.url = ""
-        self.allowed = PRIVILEGED
         self.refusals = 0
         self.sessions: dict[str, Session] = {}
         self.connections: set[Connection] = set()
@@ -40,7 +37,6 @@ class Gateway:
         self.starts_left = rules.session_starts
         self._starts_from = time.monotonic()
         self._identifies: dict[int, float] = {}
-        self.closes: deque[int | None] = deque(maxlen=1000)
 
     def _count(self, what: str, n: int = 1) -> None:
         self.counts[what] = self.counts.get(what, 0) + n
@@ -85,7 +81,6 @@ class Gateway:
 
     def _lost(self, connection: Connection) -> None:
         """A connection has ended; its session waits to be resumed, unless the client said goodbye (1000, 1001)."""
-        self.closes.append(connection.close_code)
         self.world.changes.tell()
         if self._detach(connection) and connection.close_code in (1000, 1001) and connection.session is not None:
             self.sessions.pop(connection.session.id, None)
@@ -132,7 +127,7 @@ class Gateway:
         intents = data.get("intents")
         if not isinstance(intents, int) or intents & ~EVERY:
             raise ClosedError(4013, "Invalid intent(s).")
-        if intents & PRIVILEGED & ~self.allowed:
+        if intents & PRIVILEGED & ~self.world.granted:
             raise ClosedError(4014, "Disallowed intent(s).")
         session = Session(shard, shards, intents, self.rules.replay)
         guilds = [guild for guild in self._guilds() if session.has(guild.id)]

@@ -125,7 +125,7 @@ def forget_files(world: World, message: Message) -> None:
 def visible(world: World, message: Message) -> bool:
     """Whether REST shows the bot this message's content ("Gateway", Message Content Intent)."""
     return (
-        world.content_allowed
+        bool(world.granted & Intent.MESSAGE_CONTENT)
         or message.channel.guild is None
         or message.author is world.bot
         or world.bot in message.mentions

@@ -13,7 +13,7 @@ import msgspec
 
 from ..changes import Changes
 from ..errors import ApiError
-from ..intents import Intent
+from ..intents import APPLICATION_FLAGS, PRIVILEGED, Intent
 from ..permissions import MEMBER, ROLE, TALKING, Permission
 from ..rules import Rules
 from ..snowflakes import Snowflakes, iso
@@ -46,7 +46,7 @@ class World:
     """Accounts, guilds, channels, files, commands and interactions.
 
     events: how many were emitted, by name.  written: the last messages of the bot, oldest first; wrote: how many it
-    wrote in all.  listener: told of every event.
+    wrote in all.  listener: told of every event.  granted: the privileged intents that the application may use.
     """
 
     def __init__(self, rules: Rules, bot: str = "croupier") -> None:
@@ -66,7 +66,7 @@ class World:
         self.wrote = 0
         self.listener: Callable[[Event], None] = lambda event: None
         self.files_at = ""
-        self.content_allowed = True
+        self.granted = PRIVILEGED
         self.bot = self._account(bot, bot=True)
         self.owner = self._account("Owner of the application")
 
@@ -284,7 +284,7 @@ class World:
 
     def application(self) -> Json:
         """The application object."""
-        flags = 1 << 12 | 1 << 14 | (1 << 18 if self.content_allowed else 0)
+        flags = sum(flag for intent, flag in APPLICATION_FLAGS.items() if self.granted & intent)
         return {
             "id": str(self.bot.id),
             "name": self.bot.name,
