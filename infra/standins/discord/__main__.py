@@ -25,6 +25,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0, help="on 127.0.0.1; any that is free unless given")
     parser.add_argument("--shards", type=int, default=1, help="what GET /gateway/bot recommends")
     parser.add_argument("--max-concurrency", type=int, default=16, help="shards that may identify at once")
+    parser.add_argument("--identify-window", type=float, default=5.0, metavar="SECONDS", help="between two identifies")
     parser.add_argument("--global-limit", type=int, default=50, help="requests a second; 0 for none")
     parser.add_argument("--keep-messages", type=int, default=200, help="messages a channel remembers")
     parser.add_argument("--keep-requests", type=int, default=20_000, help="requests and messages of the bot remembered")
@@ -33,6 +34,7 @@ def main() -> None:
     rules = Rules(
         shards=options.shards,
         max_concurrency=options.max_concurrency,
+        identify_window=options.identify_window,
         global_per_second=options.global_limit or LARGE,
         keep_messages=options.keep_messages,
         keep_requests=options.keep_requests,

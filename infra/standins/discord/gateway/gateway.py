@@ -102,7 +102,7 @@ class Gateway:
                 if connection.session is not None:
                     connection.session.received(data if isinstance(data, int) else None)
                 connection.send(ACKNOWLEDGED)
-            case 2 if connection.session is not None:
+            case 2 | 6 if connection.session is not None:
                 raise ClosedError(4005, "Already authenticated.")
             case 2 if isinstance(data, dict):
                 self._identify(connection, data)
