@@ -6,10 +6,14 @@ import pytest
 
 from infra.standins.discord import Permission
 from infra.standins.models import Fault
+from producers.discord.analysis.cog import ContentAnalysis
 from producers.discord.ports import CONTENT_ANALYSIS
 from producers.discord.tenants import tenant_of
 from producers.discord.words import say
 from tests.discord.answering_bot import PACE, Chosen, answering, answers_to, served, with_settings
+from tests.discord.site import limits, site
+
+__all__ = ["site"]
 
 POST = "Glaciers are rivers of ice. They flow downhill under their own weight. " * 14
 NOTES = b"Minutes of the meeting. We decided to buy a boat. It costs 900 euros. Ada will look for one until May. " * 9
@@ -136,6 +140,23 @@ async def test_silence_is_recorded_and_a_fallback_is_learned_nothing_from(local,
         deciding.there = True
         await local.until(lambda _: acted(deciding, after))
         assert "wanted" not in acted(deciding, fallback)
+
+
+async def test_a_page_behind_a_link_is_summarised_where_that_is_allowed(local, tmp_path, site):
+    async def reading(bot):
+        await bot.add_cog(ContentAnalysis(bot, bot.aftermath, limits=limits(site)))
+
+    async with analysing(local, tmp_path, "full", setups=(reading,)) as (guild, _, models, deciding):
+        models.bodies = []
+        ada = local.person("Ada", guild)
+        post = ada.post(guild.find("posts"), f"look: {site.url('/moved')}")
+        await local.until(lambda _: acted(deciding, post))
+        assert site.hits == ["/moved", "/page"]
+        (body,) = models.bodies
+        assert 'name="Ice & rivers"' in body["messages"][1]["content"]
+        (answer,) = answers_to(local, post)
+        assert "Slowly but surely" in answer.content
+        assert "http" not in answer.content
 
 
 async def test_a_link_to_the_inside_is_never_followed(local, tmp_path):

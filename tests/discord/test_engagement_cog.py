@@ -66,6 +66,17 @@ async def test_a_suggested_question_is_asked_by_a_click(local, tmp_path):
         assert named["restrictions"] == {"thread_summary": "capability"}
 
 
+async def test_a_suggestion_can_be_taken_up_after_a_restart(local, tmp_path):
+    """The question is the button's label: nothing of it has to be kept."""
+    async with engaging(local, tmp_path, "questions") as (guild, _, _, deciding):
+        ada = local.person("Ada", guild)
+        _, offer, observed = await followed(local, deciding, ask(local, ada, guild.find("general")))
+    async with served() as models, answering(local, tmp_path, models, deciding=deciding):
+        pressed = ada.click(offer, buttons(offer)[0])
+        await local.until(lambda _: f"r-{pressed.id}-0" in deciding.rewards)
+        assert observed["clicked"] == 1.0
+
+
 async def test_a_vote_says_that_the_poll_was_wanted(local, tmp_path):
     async with engaging(local, tmp_path, "poll") as (guild, _, _, deciding):
         ada = local.person("Ada", guild)

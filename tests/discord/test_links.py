@@ -1,13 +1,9 @@
 """A link that a stranger posts leads to the public web or nowhere, and never costs more than its limits."""
 
-import asyncio
-import gzip
 import ipaddress
 import time
-from collections.abc import AsyncIterator
 
 import pytest
-from aiohttp import web
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +11,9 @@ from producers.discord.analysis.addresses import LinkRefusedError, check_link, i
 from producers.discord.analysis.fetching import Limits, Links
 from producers.discord.analysis.material import MOST_FILE_BYTES, Source, cut, links_of, material_of
 from producers.discord.analysis.reading import page_of, text_of
+from tests.discord.site import Site, limits, site
+
+__all__ = ["site"]
 
 INSIDE = [
     "127.0.0.1", "127.8.8.8", "0.0.0.0", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1",
@@ -56,78 +55,6 @@ def test_wrapping_an_address_makes_nothing_public(address: ipaddress.IPv4Address
 def test_only_plain_links_to_web_ports_are_followed(link: str) -> None:
     with pytest.raises(LinkRefusedError):
         check_link(link)
-
-
-class Site:
-    """A web server on loopback that counts who comes."""
-
-    def __init__(self) -> None:
-        self.hits: list[str] = []
-        self.agents: set[str] = set()
-        self.port = 0
-
-    def url(self, path: str, host: str = "127.0.0.1") -> str:
-        return f"http://{host}:{self.port}{path}"
-
-    async def answer(self, request: web.Request) -> web.StreamResponse:
-        self.hits.append(request.path)
-        self.agents.add(request.headers["User-Agent"])
-        match request.path:
-            case "/page":
-                return web.Response(text=PAGE, content_type="text/html")
-            case "/moved":
-                raise web.HTTPFound("/page")
-            case "/out":
-                raise web.HTTPFound(self.url("/page", "127.0.0.2"))
-            case "/file":
-                raise web.HTTPFound("file:///etc/passwd")
-            case "/round":
-                raise web.HTTPFound("/round")
-            case "/latin":
-                return web.Response(
-                    body="caf\u00e9".encode("latin-1"), headers={"Content-Type": "text/plain; charset=latin-1"}
-                )
-            case "/image":
-                return web.Response(body=b"\x89PNG", content_type="image/png")
-            case "/bomb":
-                return web.Response(
-                    body=gzip.compress(b"a" * 1000), headers={"Content-Encoding": "gzip", "Content-Type": "text/plain"}
-                )
-            case "/endless" | "/slow":
-                response = web.StreamResponse(headers={"Content-Type": "text/plain"})
-                await response.prepare(request)
-                while True:
-                    await response.write(b"word " * 1000)
-                    if request.path == "/slow":
-                        await asyncio.sleep(0.05)
-        raise web.HTTPNotFound
-
-
-PAGE = (
-    """<html><head><title>Ice &amp; rivers</title><script>track()</script></head><body><nav>Home About</nav>
-<article><h1>Glaciers</h1><p>They <b>move</b>.</p><p>"""
-    + "Slowly but surely. " * 20
-    + """</p></article><footer>(c)</footer></body></html>"""
-)
-
-
-@pytest.fixture
-async def site() -> AsyncIterator[Site]:
-    found = Site()
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", found.answer)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    found.port = runner.addresses[0][1]
-    yield found
-    await runner.cleanup()
-
-
-def limits(site: Site, **changes: object) -> Limits:
-    """As in force, but that this one server counts as public."""
-    chosen = {"ports": frozenset({site.port}), "allowed": lambda address: address == "127.0.0.1", **changes}
-    return Limits(**chosen)  # type: ignore[arg-type]
 
 
 async def test_a_page_is_read_without_what_is_around_it(site: Site) -> None:

@@ -21,7 +21,7 @@ from producers.providers import Unanswered
 from schemas.observations import DELETED, REACTION, REPLIED, REQUESTED
 
 from .analysing import Analysing, NothingToReadError
-from .fetching import Links
+from .fetching import Limits, Links
 from .material import Material, material_of
 from .prompts import FULL
 
@@ -40,11 +40,11 @@ _WHO_CHARACTERS: Final = 22
 class ContentAnalysis(commands.Cog):
     """The part."""
 
-    def __init__(self, bot: "CroupierBot", aftermath: Aftermath, *, fetch_links: bool) -> None:
-        """fetch_links: the bot's owner allows that links are followed."""
+    def __init__(self, bot: "CroupierBot", aftermath: Aftermath, *, limits: Limits | None) -> None:
+        """limits: of links that are followed; None: the bot's owner does not allow that."""
         self._bot = bot
         self._aftermath = aftermath
-        self._fetch_links = fetch_links
+        self._limits = limits
         self._open = AsyncExitStack()
         self._posts: set[asyncio.Task[None]] = set()
         self._turns = asyncio.Semaphore(_AT_ONCE)
@@ -56,7 +56,7 @@ class ContentAnalysis(commands.Cog):
 
     async def cog_load(self) -> None:
         """Begin."""
-        links = await self._open.enter_async_context(Links.open()) if self._fetch_links else None
+        links = None if self._limits is None else await self._open.enter_async_context(Links.open(self._limits))
         parts = self._bot.parts
         drafting = Drafting(parts.answering, parts.settings, parts.models)
         self._analysing = Analysing(self._bot, drafting, self._aftermath, links)
@@ -178,7 +178,7 @@ class ContentAnalysis(commands.Cog):
 
     def _material(self, message: discord.Message) -> Material:
         found = material_of(message.content, message.attachments)
-        return found if self._fetch_links else Material(found.long, (), found.files)
+        return found if self._limits is not None else Material(found.long, (), found.files)
 
     def _switched_on(self, message: discord.Message, tenant: str) -> bool:
         settings = self._bot.parts.settings.of(tenant)
@@ -193,4 +193,4 @@ class ContentAnalysis(commands.Cog):
 
 async def setup(bot: "CroupierBot") -> None:
     """Add it."""
-    await bot.add_cog(ContentAnalysis(bot, bot.aftermath, fetch_links=bot.parts.fetch_links))
+    await bot.add_cog(ContentAnalysis(bot, bot.aftermath, limits=Limits() if bot.parts.fetch_links else None))
