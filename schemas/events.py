@@ -175,3 +175,20 @@ class DeadLetter(Struct, array_like=True, frozen=True, tag="dead_letter.1"):
     timestamp_ms: int
     key: bytes | None
     value: bytes | None
+
+
+class Audit(Struct, array_like=True, frozen=True, tag="audit.1"):
+    """Somebody did something at the console, or was refused.  What changes something is written before it is done.
+
+    A record with an id that was there before is a repetition: the console was ended while it waited for the broker.
+    """
+
+    id: Id
+    at_ms: int  # milliseconds since 1970, by the console's clock: it may have waited for a broker
+    who: str  # name of the account, as it was typed where there is none
+    role: str  # that the account had; "" where nobody had signed in
+    action: Name  # "signed-in", "specification-applied", ...: docs/console.md lists them
+    tenant: str = ""  # whose data it is about; "": nobody's alone
+    target: str = ""  # what it was done to
+    detail: str = ""  # in words
+    document: str = ""  # the specification that was applied, as TOML

@@ -120,6 +120,15 @@ DEAD_LETTERS = Topic(
     retention_ms=30 * _DAY_MS,
     max_message_bytes=8 * _MIB,  # holds the largest record of any other topic, and the reason
 )
+AUDIT = Topic(
+    "audit",
+    "tenant",
+    "who did what at the console",
+    written_by=("console",),
+    read_by=("operators", "console"),
+    partitions="one",  # one order of everything that people did
+    retention_ms=400 * _DAY_MS,
+)
 
 JOINER_STATE = _state("joiner-state", "joiner")
 LEARNER_STATE = _state("learner-state", "learner")
@@ -134,6 +143,7 @@ ALL: tuple[Topic, ...] = (
     SPECS,
     FLEET,
     DEAD_LETTERS,
+    AUDIT,
     JOINER_STATE,
     LEARNER_STATE,
     ANALYTICS_STATE,

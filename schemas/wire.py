@@ -9,6 +9,7 @@ import msgspec
 from .errors import BadRecordError, Reason
 from .events import (
     MAX_EVENT_BYTES,
+    Audit,
     Clock,
     Context,
     DeadLetter,
@@ -31,6 +32,7 @@ TYPES: Final[Mapping[str, Any]] = {
     "specs": SpecChange,
     "fleet": FleetStatistics,
     "dead-letters": DeadLetter,
+    "audit": Audit,
 }
 
 DECODERS: Final[Mapping[str, msgspec.msgpack.Decoder[Any]]] = {
@@ -53,6 +55,7 @@ _TAGS: Final[Mapping[str, frozenset[str]]] = {
     "specs": frozenset({"spec.1"}),
     "fleet": frozenset({"fleet.1"}),
     "dead-letters": frozenset({"dead_letter.1"}),
+    "audit": frozenset({"audit.1"}),
 }
 _LIMITED = frozenset({"contexts", "decisions", "rewards"})
 

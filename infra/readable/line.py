@@ -8,7 +8,18 @@ from rich.text import Text
 
 from schemas import wire
 from schemas.errors import BadRecordError
-from schemas.events import Clock, Context, DeadLetter, Decision, FleetStatistics, Kpi, Outcome, Reward, SpecChange
+from schemas.events import (
+    Audit,
+    Clock,
+    Context,
+    DeadLetter,
+    Decision,
+    FleetStatistics,
+    Kpi,
+    Outcome,
+    Reward,
+    SpecChange,
+)
 from schemas.observations import answered_by, was_followed
 from schemas.topics import SPECS
 
@@ -25,6 +36,7 @@ _STYLES: Final[dict[str, str]] = {
     "kpi": "cyan",
     "clock": "dim",
     "dead_letter": "red",
+    "audit": "cyan",
 }
 _SHOWN_ARMS = 4
 _SHOWN_FEATURES = 4
@@ -189,6 +201,11 @@ def _dead_letter(text: Text, event: DeadLetter) -> None:
     )
 
 
+def _audit(text: Text, event: Audit) -> None:
+    text.append(f"  {printable(event.who)}", "bold")
+    text.append(f"  {printable(event.action)}  {printable(event.target)}  {printable(event.detail)}")
+
+
 _DESCRIBE: Final[dict[type, Callable[[Text, Any], None]]] = {
     Context: _context,
     Decision: _decision,
@@ -199,6 +216,7 @@ _DESCRIBE: Final[dict[type, Callable[[Text, Any], None]]] = {
     FleetStatistics: _fleet,
     Kpi: _kpi,
     DeadLetter: _dead_letter,
+    Audit: _audit,
 }
 
 

@@ -14,7 +14,18 @@ from infra.readable.characters import preview, printable
 from infra.readable.line import line
 from infra.readable.plain import plain_record
 from schemas.errors import BadRecordError
-from schemas.events import Clock, Context, DeadLetter, Decision, FleetStatistics, Kpi, Outcome, Reward, SpecChange
+from schemas.events import (
+    Audit,
+    Clock,
+    Context,
+    DeadLetter,
+    Decision,
+    FleetStatistics,
+    Kpi,
+    Outcome,
+    Reward,
+    SpecChange,
+)
 from schemas.wire import TYPES, decode, encode
 
 NAMES = st.text(min_size=1, max_size=64)
@@ -46,6 +57,7 @@ EVENTS = {
         FleetStatistics, NAMES, COUNTS, ARMS, COUNTS, st.lists(COUNTS).map(tuple), BYTES, BYTES, BYTES,
         st.tuples(FLOATS, FLOATS, FLOATS), FLOATS, FLOATS, FLOATS,
     ),
+    "audit": st.builds(Audit, NAMES, INTS, st.text(), st.text(), NAMES, st.text(), st.text(), st.text(), st.text()),
     "dead-letters": st.builds(
         DeadLetter, NAMES, st.text(), st.text(), st.text(), INTS, INTS, INTS, st.none() | BYTES, st.none() | BYTES
     ),

@@ -15,7 +15,18 @@ import msgspec
 
 from schemas import wire
 from schemas.domains import Arm, Budget, Component, DomainSpec, LearnerSpec
-from schemas.events import Clock, Context, DeadLetter, Decision, FleetStatistics, Kpi, Outcome, Reward, SpecChange
+from schemas.events import (
+    Audit,
+    Clock,
+    Context,
+    DeadLetter,
+    Decision,
+    FleetStatistics,
+    Kpi,
+    Outcome,
+    Reward,
+    SpecChange,
+)
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -74,6 +85,10 @@ EXAMPLES = (
         1.0, 1e-6,
     ),
     DeadLetter("learner", "invalid", "Expected `str`", "outcomes", 5, 99, 1_760_000_000_000, b"guild-42", b"\xc1\x00"),
+    Audit(
+        "a-1", 1_760_000_000_000, "ada", "operator", "specification-applied", "guild-42", "guild-42/model_routing",
+        "exploration minimum 0.02 -> 0.05", '[[domain]]\ntenant = "guild-42"\n',
+    ),
 )  # fmt: skip
 
 _CHAINED = msgspec.structs.replace(_DECISION, unit="u-5a1f", after="m-1296", chain=0.125)
