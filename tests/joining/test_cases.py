@@ -38,8 +38,8 @@ def test_fields_of_a_newer_decision_reach_the_outcome() -> None:
     """A decision with fields this reader does not know is joined and handed on whole, also from the state."""
     joiner = Joiner(cached_bytes=0)
     newer = encode(decision())
-    assert newer[:3] == b"\xdc\x00\x12"  # an array of 18
-    newer = b"\xdc\x00\x13" + newer[3:] + b"\xa5later"  # an array of 19
+    assert newer[:3] == b"\xdc\x00\x13"  # an array of 19
+    newer = b"\xdc\x00\x14" + newer[3:] + b"\xa5later"  # an array of 20
     joiner.append("decisions", 100, newer, b"guild")
     joiner.checkpoint()
     joiner.crash()
