@@ -203,7 +203,8 @@ def _dead_letter(text: Text, event: DeadLetter) -> None:
 
 def _audit(text: Text, event: Audit) -> None:
     text.append(f"  {printable(event.who)}", "bold")
-    text.append(f"  {printable(event.action)}  {printable(event.target)}  {printable(event.detail)}")
+    told = (event.action, event.tenant, event.target, event.detail)
+    text.append("".join(f"  {printable(each)}" for each in told if each))
 
 
 _DESCRIBE: Final[dict[type, Callable[[Text, Any], None]]] = {
