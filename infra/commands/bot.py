@@ -134,13 +134,15 @@ def bot(
 
     from infra.bot.run import run_bot
     from infra.state_directory import claim_state_directory
+    from producers.discord.errors import told
+    from schemas.errors import CroupierError
 
     configure_logs("bot")
     settings = replace(settings, state=claim_state_directory(state, home(), "bot"))
     try:
         run(run_bot(settings, token, os.environ))
-    except (OSError, RuntimeError) as error:
-        structlog.stdlib.get_logger(__name__).error(
-            "ended; a restart may help", error=type(error).__name__, why=str(error)
-        )
+    except CroupierError:
+        raise  # a sentence that says what to mend: a restart does not
+    except Exception as error:
+        structlog.stdlib.get_logger(__name__).error("ended; a restart may help", **told(error))
         raise typer.Exit(EXIT_FAILED) from None

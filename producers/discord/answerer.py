@@ -163,12 +163,12 @@ class Answerer:
             with self._counted(who):
                 await self._answered_or_refused(question, delivery, gather, who, resumed=resumed)
         except (GoneError, WithdrawnError):
-            self._close(question)
+            await self._close(question)
         except asyncio.CancelledError:
             if question.id in self._withdrawn:
                 with suppress(discord.HTTPException):  # somebody else has deleted it
                     await delivery.withdraw(self._pace.deliver)
-                self._close(question)
+                await self._close(question)
             raise
         finally:
             typing.cancel()
@@ -228,10 +228,10 @@ class Answerer:
             rewards = of_answer(acted, error.attempts, answered_by=None, ms=None, first_ms=None)
             await self._unanswered(question, acted, delivery, growing, rewards, language)
             return
-        except asyncio.CancelledError:
-            if question.id in self._withdrawn:
+        except (asyncio.CancelledError, GoneError) as error:
+            if isinstance(error, GoneError) or question.id in self._withdrawn:
                 rewards = of_answer(acted, growing.attempts, answered_by=None, ms=None, first_ms=None)
-                self._bot.journal.shown(question.id, {COST: rewards[COST], DELETED: 1.0})
+                self._note_gone(question, rewards, deleted=delivery.begun or question.id in self._withdrawn)
             raise
         ms = (time.monotonic() - began) * 1_000
         times = (None, None) if resumed else (ms, growing.first_ms)  # not the model's doing after a restart
@@ -310,18 +310,30 @@ class Answerer:
         how: str,
     ) -> int:
         """Show it whole, note that, and record what came of it; the id of the last message."""
-        message = await delivery.finish(text, view, self._pace.deliver)
+        try:
+            message = await delivery.finish(text, view, self._pace.deliver)
+        except GoneError:
+            self._note_gone(question, rewards, deleted=delivery.begun)
+            raise
         self._bot.journal.shown(question.id, rewards)
         self._bot.metrics.ended.labels(how).inc()
         await self._recording.answer(question.id)
         return message
 
-    def _close(self, question: Question) -> None:
-        """Nobody waits for an answer any more; what was observed by then is recorded by the sweep."""
+    def _note_gone(self, question: Question, rewards: dict[str, float], *, deleted: bool) -> None:
+        """Nobody sees the answer: of what it earned nothing is known but its cost, and whether somebody deleted it."""
+        if COST in rewards:
+            gone = {DELETED: 1.0} if deleted else {}
+            self._bot.journal.shown(question.id, {COST: rewards[COST], **gone})
+
+    async def _close(self, question: Question) -> None:
+        """Nobody waits for an answer any more."""
         self._bot.metrics.ended.labels("withdrawn").inc()
         noted = self._bot.journal.question(question.id)
         if noted is not None and noted.state == "open":
             self._bot.journal.done(question.id)
+        else:
+            await self._recording.answer(question.id)
 
     async def _type(self, channel: int, surface: Surface, delivery: Delivery) -> None:
         """Discord shows it for the whole channel, so one of several answers there says it for all."""
