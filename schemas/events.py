@@ -137,11 +137,8 @@ class FleetStatistics(Struct, array_like=True, frozen=True, tag="fleet.1"):
     delta: float
 
 
-class Kpi(Struct, array_like=True, frozen=True, tag="kpi.1"):
-    """One bucket's value so far: tenant, domain, arm and hour.  The last record of a bucket is its value.
-
-    An interaction is the chosen arm's; one that was not followed is the arm's that answered, if that is known.
-    """
+class HourlyKpi(Struct, array_like=True, frozen=True, tag="kpi.1"):
+    """What `Kpi` was in the first releases: tenant, domain, arm and hour.  Nobody writes it any more."""
 
     tenant: Name
     domain: Name
@@ -161,6 +158,69 @@ class Kpi(Struct, array_like=True, frozen=True, tag="kpi.1"):
     latency_sketch: bytes  # DDSketch (protobuf), so that buckets can be merged
     applied: Count  # reflects the outcomes partition up to (not including) this offset
     unfollowed: Count = 0  # of the interactions: nobody acted on the decision, a fallback answered
+
+
+Granularity = Literal["minute", "hour", "day"]
+#: Of a sketch (`stream_workers.analytics.sketch`): bins in order, each with how many values are in it.
+Bins = tuple[tuple[int, Count], ...]
+
+
+class Kpi(Struct, array_like=True, frozen=True, tag="kpi.2"):
+    """One bucket's value so far.  The last record with its key is its value; one without a value says it is dropped.
+
+    Sums and counts over outcomes, so that buckets add up (`stream_workers.analytics.summary`); docs/kpis.md says what
+    follows from them, and `stream_workers.analytics.measures` what each is.  Arm: the one that was chosen; of decisions
+    that nobody followed, the one that answered, or `UNFOLLOWED_ARM` where it is not known.  Policy and spec: who chose,
+    by what version of the domain.
+    """
+
+    tenant: Name
+    domain: Name
+    arm: Name
+    policy: Name
+    spec: Count
+    granularity: Granularity
+    start: int  # seconds since 1970, by the decision's append time (UTC)
+    applied: Count  # reflects the outcomes partition up to (not including) this offset
+    interactions: Count
+    observed: Count  # of which anything was observed
+    with_feedback: Count  # of which every required component was observed
+    unfollowed: Count
+    reward_sum: float
+    cost_sum: float  # USD
+    cost_count: Count
+    success_sum: float
+    success_count: Count
+    error_sum: float
+    error_count: Count
+    fallback_sum: float
+    answered_sum: float
+    resolved_sum: float
+    resolved_count: Count
+    paid_resolved_sum: float  # of those whose cost is known
+    thumbs_sum: float
+    thumbs_count: Count
+    explored_sum: float
+    budget_sum: float  # USD that those whose cost is known were to cost
+    budgeted_cost_sum: float  # USD that they did cost
+    #: Of all decisions in which this arm was eligible, whichever was chosen; doubly robust terms of always taking it.
+    eligible: Count
+    value_sum: float
+    value_squares: float
+    regret_sum: float  # of the same terms less the reward that was earned
+    regret_squares: float
+    #: Of this arm's decisions whose cost is known: importance weights, 1 / propensity.
+    weight_sum: float
+    weight_squares: float
+    weighted_cost_sum: float  # USD
+    price: float  # that the arm declares, USD
+    baseline: bool  # the domain's baseline is this arm
+    latency_ms: Bins
+    feedback_ms: Bins  # from decision to the last observation, of outcomes that were complete
+
+
+#: Stands for whatever answered when nobody followed the decision and it was no arm of it; no arm can be named so.
+UNFOLLOWED_ARM = "(unfollowed)"
 
 
 class DeadLetter(Struct, array_like=True, frozen=True, tag="dead_letter.1"):

@@ -18,7 +18,7 @@ class Topic:
     """One topic: what is in it, who writes and reads it, and how the broker keeps it."""
 
     name: str
-    key: Literal["tenant", "domain", "state"]
+    key: Literal["tenant", "domain", "bucket", "state"]
     record: str
     written_by: tuple[str, ...]
     read_by: tuple[str, ...]
@@ -87,11 +87,11 @@ OUTCOMES = Topic(
 )
 KPIS = Topic(
     "kpis",
-    "tenant",
-    "aggregates per tenant, domain, arm and time bucket; the last record of a bucket is its value",
+    "bucket",  # in the tenant's partition, whatever the key
+    "aggregates per tenant, domain, arm, policy and time bucket; the last record of a bucket is its value",
     written_by=("analytics",),
     read_by=("console", "analysts"),
-    retention_ms=-1,
+    cleanup="compact",
 )
 SPECS = Topic(
     "specs",

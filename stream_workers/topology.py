@@ -50,7 +50,11 @@ def analytics_stages() -> list[Stage]:
     def analytics(work: Workspace) -> AnalyticsProcessor:
         return AnalyticsProcessor(work.partition, work.state, work.emit, work.dead)
 
-    return [Stage("analytics", (topics.OUTCOMES.name,), analytics, changelog=topics.ANALYTICS_STATE.name)]
+    return [
+        Stage(
+            "analytics", (topics.OUTCOMES.name,), analytics, topics.ANALYTICS_STATE.name, state_version=2, rebuilds=True
+        )
+    ]  # fmt: skip
 
 
 STAGES: dict[Role, Callable[[], Sequence[Stage]]] = {"worker": worker_stages, "analytics": analytics_stages}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from infra.connection import bootstrap_servers
-from schemas.topics import ALL, BY_NAME, DEAD_LETTERS, SPECS
+from schemas.topics import ALL, BY_NAME, DEAD_LETTERS, KPIS, SPECS
 
 from .exits import explained, run
 from .options import AsJson, Bootstrap, Prefix
@@ -123,4 +123,9 @@ def _of(topic: str, tenant: str | None) -> Callable[[Any], bool]:
         prefix = specs_key(tenant, "")
         return lambda record: (record.key or b"").startswith(prefix)
     key = tenant.encode()
+    if topic == KPIS.name:
+        from stream_workers.analytics.bucket import tenant_prefix
+
+        of_bucket = tenant_prefix(tenant)
+        return lambda record: record.key == key or (record.key or b"").startswith(of_bucket)
     return lambda record: bool(record.key == key)

@@ -15,13 +15,16 @@ from schemas.events import (
     DeadLetter,
     Decision,
     FleetStatistics,
+    HourlyKpi,
     Kpi,
     Outcome,
     Reward,
     SpecChange,
 )
 from schemas.observations import answered_by, was_followed
-from schemas.topics import SPECS
+from schemas.topics import KPIS, SPECS
+from stream_workers.analytics.bucket import BucketId
+from stream_workers.analytics.sketch import quantile
 
 from .characters import key_text, preview, printable
 from .plain import arm_of, floats, iso, tag
@@ -47,6 +50,12 @@ def line(topic: str, record: Any) -> Text:
     text = Text(no_wrap=False, end="")
     text.append(iso(record.timestamp).replace("T", " "), "dim")
     text.append(f"  {record.partition}/{record.offset}".ljust(12))
+    if topic == KPIS.name and record.value is None and (bucket := _bucket(record.key)) is not None:
+        text.append("  kpi     ", _STYLES.get("kpi", ""))
+        _whose(text, bucket.tenant, bucket.domain, None)
+        text.append(f"  {printable(bucket.arm)}", "bold green")
+        text.append(f"  {bucket.granularity} of {iso(bucket.start * 1000)[:16]}Z is kept no longer", "dim")
+        return text
     try:
         event = wire.decode(topic, record.value)
     except BadRecordError as error:
@@ -176,7 +185,7 @@ def _fleet(text: Text, event: FleetStatistics) -> None:
 def _kpi(text: Text, event: Kpi) -> None:
     _whose(text, event.tenant, event.domain, None)
     text.append(f"  {printable(event.arm)}", "bold green")
-    text.append(f"  hour of {iso(event.hour * 1000)[:16]}Z  {event.interactions} interactions")
+    text.append(f"  {event.granularity} of {iso(event.start * 1000)[:16]}Z  {event.interactions} interactions")
     for name, total, count, form in (
         ("reward", event.reward_sum, event.interactions, "{:.3f}".format),
         ("cost", event.cost_sum, event.cost_count, usd),
@@ -187,8 +196,23 @@ def _kpi(text: Text, event: Kpi) -> None:
     ):
         if count:
             text.append(f", {name} {form(total / count)}")
-    if event.latency_ms_p50 is not None and event.latency_ms_p95 is not None:
-        text.append(f", latency p50 {event.latency_ms_p50:.4g} ms p95 {event.latency_ms_p95:.4g} ms")
+    bins = dict(event.latency_ms)
+    p50, p95 = quantile(bins, 0.50), quantile(bins, 0.95)
+    if p50 is not None and p95 is not None:
+        text.append(f", latency p50 {p50:.4g} ms p95 {p95:.4g} ms")
+
+
+def _bucket(key: bytes | None) -> BucketId | None:
+    try:
+        return BucketId.of_record_key(key or b"")
+    except ValueError:
+        return None
+
+
+def _hourly_kpi(text: Text, event: HourlyKpi) -> None:
+    _whose(text, event.tenant, event.domain, None)
+    text.append(f"  {printable(event.arm)}", "bold green")
+    text.append(f"  hour of {iso(event.hour * 1000)[:16]}Z  {event.interactions} interactions, by an older release")
 
 
 def _dead_letter(text: Text, event: DeadLetter) -> None:
@@ -216,6 +240,7 @@ _DESCRIBE: Final[dict[type, Callable[[Text, Any], None]]] = {
     SpecChange: _spec,
     FleetStatistics: _fleet,
     Kpi: _kpi,
+    HourlyKpi: _hourly_kpi,
     DeadLetter: _dead_letter,
     Audit: _audit,
 }

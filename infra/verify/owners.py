@@ -3,6 +3,7 @@
 import msgspec
 
 from schemas.wire import decode
+from stream_workers.analytics.bucket import BucketId
 from stream_workers.learning.domain import DomainState
 
 
@@ -22,7 +23,7 @@ def _learner(key: bytes, value: bytes) -> frozenset[str]:
 
 def _analytics(key: bytes, value: bytes) -> frozenset[str]:
     if key.startswith(b"bucket/"):
-        return frozenset((msgspec.msgpack.decode(key[len(b"bucket/") :])[1],))
+        return frozenset((BucketId.of_key(key).tenant,))
     if key.startswith(b"spec/"):
         return frozenset((msgspec.msgpack.decode(key[len(b"spec/") :])[0], decode("specs", value).tenant))
     return frozenset()

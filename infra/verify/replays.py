@@ -90,7 +90,7 @@ def _difference(found: bytes, replayed: bytes) -> str:
     return f"has {len(found)} bytes in the changelog and {len(replayed)} in the replay, which differ, {at}"
 
 
-def _emit(_topic: str, _key: bytes, _value: bytes) -> None:
+def _emit(_topic: str, _key: bytes, _value: bytes | None) -> None:
     pass
 
 

@@ -1,39 +1,113 @@
-"""What is kept of one tenant's domain, arm and hour: running sums in the order of the log, and a latency sketch."""
+"""What is kept of one bucket of time of a tenant's domain, arm, policy and specification: sums in the log's order."""
 
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, get_args
 
 import msgspec
 from msgspec import Struct, field
 
-from schemas.events import Kpi
-from schemas.observations import was_followed
+from schemas import observations as names
+from schemas.events import Granularity, Kpi
 
-from .latency import LatencySketch
+from . import sketch
+from .measures import Term, answered, resolved
 
-HOUR_MS = 3_600_000
-_PREFIX = b"bucket/"
-_FIRST_FIELDS: Final = 11  # type, and the fields up to `latency`
+#: The shortest first.
+GRANULARITIES: Final[tuple[Granularity, ...]] = get_args(Granularity)
+SECONDS: Final[Mapping[Granularity, int]] = {"minute": 60, "hour": 3600, "day": 86_400}
+#: How long buckets are kept, by the log's own time; longer than that after its end a bucket takes nothing more.  Days
+#: are kept for ever.
+KEPT_SECONDS: Final[Mapping[Granularity, int]] = {"minute": 48 * 3600, "hour": 90 * 86_400}
+
+_PREFIX: Final = b"bucket/"
+_LETTERS: Final[Mapping[Granularity, bytes]] = {"minute": b"m", "hour": b"h", "day": b"d"}
+_BY_LETTER: Final = {letter: granularity for granularity, letter in _LETTERS.items()}
+_START_BYTES: Final = 8
 
 
 class BucketId(NamedTuple):
-    """Which bucket; ordered by hour first."""
+    """Which bucket."""
 
-    hour: int  # start, seconds since 1970
+    granularity: Granularity
+    start: int  # seconds since 1970
     tenant: str
     domain: str
     arm: str
+    policy: str
+    spec: int
 
     def key(self) -> bytes:
-        """The bucket's key in the state; no two buckets share one, whatever characters their names have."""
-        return _PREFIX + msgspec.msgpack.encode(self)
+        """The bucket's key in the state, the oldest of a granularity first."""
+        return b"".join(
+            (
+                _PREFIX,
+                _LETTERS[self.granularity],
+                self.start.to_bytes(_START_BYTES, "big", signed=True),
+                msgspec.msgpack.encode(self[2:]),
+            )
+        )
+
+    def record_key(self) -> bytes:
+        """The key of the bucket's records in "kpis"; those of a tenant begin with `tenant_prefix`.
+
+        No two buckets share one, whatever characters their names have.
+        """
+        return msgspec.msgpack.encode((*self[2:], self.granularity, self.start))
+
+    @staticmethod
+    def of_key(key: bytes) -> "BucketId":
+        """Whose `key` this is; ValueError when it is none."""
+        rest = key.removeprefix(_PREFIX)
+        if rest == key or rest[:1] not in _BY_LETTER:
+            raise ValueError(f"{key!r} is no bucket's key")
+        start = int.from_bytes(rest[1 : 1 + _START_BYTES], "big", signed=True)
+        return BucketId(_BY_LETTER[rest[:1]], start, *_names_of_key(rest[1 + _START_BYTES :]))
+
+    @staticmethod
+    def of_record_key(key: bytes) -> "BucketId":
+        """Whose `record_key` this is; ValueError when it is none."""
+        tenant, domain, arm, policy, spec, granularity, start = _of_record_key(key)
+        return BucketId(granularity, start, tenant, domain, arm, policy, spec)
+
+    @staticmethod
+    def of(kpi: Kpi) -> "BucketId":
+        """The bucket whose value this is."""
+        return BucketId(kpi.granularity, kpi.start, kpi.tenant, kpi.domain, kpi.arm, kpi.policy, kpi.spec)
+
+    def expired(self, clock_s: int) -> bool:
+        """Whether it takes nothing more and is dropped.  clock_s: the log's time, seconds since 1970."""
+        kept = KEPT_SECONDS.get(self.granularity)
+        return kept is not None and self.start + SECONDS[self.granularity] + kept <= clock_s
 
 
-class Bucket(Struct, array_like=True, tag="bucket.1"):
-    """One bucket's sums.  Its bytes are a function of the outcomes added and their order, not of when it was stored."""
+_names_of_key = msgspec.msgpack.Decoder(tuple[str, str, str, str, int]).decode
+_of_record_key = msgspec.msgpack.Decoder(tuple[str, str, str, str, int, Granularity, int]).decode
+_KEY_FIELDS: Final = 7
+
+
+def scan_prefix(granularity: Granularity) -> bytes:
+    """What the keys of all buckets of a granularity begin with."""
+    return _PREFIX + _LETTERS[granularity]
+
+
+def tenant_prefix(tenant: str) -> bytes:
+    """What the keys of a tenant's records in "kpis" begin with."""
+    return bytes((0x90 | _KEY_FIELDS,)) + msgspec.msgpack.encode(tenant)
+
+
+def start_of(granularity: Granularity, at_ms: int) -> int:
+    """Start of the bucket, seconds since 1970, that a time belongs to.  at_ms: milliseconds since 1970."""
+    seconds = SECONDS[granularity]
+    return at_ms // (1000 * seconds) * seconds
+
+
+class Bucket(Struct, array_like=True, tag="bucket.2"):
+    """One bucket's sums, as `Kpi` has them.  Its bytes are a function of the outcomes added and their order."""
 
     interactions: int = 0
+    observed: int = 0
     with_feedback: int = 0
+    unfollowed: int = 0
     reward_sum: float = 0.0
     cost_sum: float = 0.0
     cost_count: int = 0
@@ -41,60 +115,94 @@ class Bucket(Struct, array_like=True, tag="bucket.1"):
     success_count: int = 0
     error_sum: float = 0.0
     error_count: int = 0
-    latency: LatencySketch = field(default_factory=LatencySketch)
-    unfollowed: int = 0  # of the interactions: a fallback answered, and nobody acted on the decision
+    fallback_sum: float = 0.0
+    answered_sum: float = 0.0
+    resolved_sum: float = 0.0
+    resolved_count: int = 0
+    paid_resolved_sum: float = 0.0
+    thumbs_sum: float = 0.0
+    thumbs_count: int = 0
+    explored_sum: float = 0.0
+    budget_sum: float = 0.0
+    budgeted_cost_sum: float = 0.0
+    eligible: int = 0
+    value_sum: float = 0.0
+    value_squares: float = 0.0
+    regret_sum: float = 0.0
+    regret_squares: float = 0.0
+    weight_sum: float = 0.0
+    weight_squares: float = 0.0
+    weighted_cost_sum: float = 0.0
+    price: float = 0.0
+    baseline: bool = False
+    latency_ms: sketch.Bins = field(default_factory=dict)
+    feedback_ms: sketch.Bins = field(default_factory=dict)
 
-    def add(self, observations: Mapping[str, float], reward: float, complete: bool) -> None:
-        """Count one outcome.  observations: finite; reward: by the specification in force; complete: had feedback."""
+    def add(self, one: "Measured") -> None:
+        """Count one decision's outcome."""
+        observed = one.observations
         self.interactions += 1
-        self.with_feedback += complete
-        self.reward_sum += reward
-        self.unfollowed += not was_followed(observations)
-        if (cost := observations.get("cost")) is not None:
-            self.cost_sum += cost
-            self.cost_count += 1
-        if (success := observations.get("success")) is not None:
+        self.observed += bool(observed)
+        self.with_feedback += one.complete
+        self.unfollowed += not one.followed
+        self.reward_sum += one.reward
+        self.explored_sum += one.explored
+        if (cost := observed.get(names.COST)) is not None:
+            self._pay(cost, one)
+        if (success := observed.get(names.SUCCESS)) is not None:
             self.success_sum += success
             self.success_count += 1
-        if (error := observations.get("error")) is not None:
+        if (error := observed.get(names.ERROR)) is not None:
             self.error_sum += error
             self.error_count += 1
-        if (latency_ms := observations.get("latency_ms")) is not None:
-            self.latency.add(latency_ms)
+        if observed.get(names.FALLBACK, 0.0) > 0.0:
+            self.fallback_sum += 1.0
+        if one.answered is not None:
+            self.answered_sum += one.answered
+        if one.resolved is not None:
+            self.resolved_sum += one.resolved
+            self.resolved_count += 1
+        if (thumbs := observed.get(names.THUMBS)) is not None:
+            self.thumbs_sum += min(max(thumbs, 0.0), 1.0)
+            self.thumbs_count += 1
+        if one.latency_bin is not None:
+            self.latency_ms[one.latency_bin] = self.latency_ms.get(one.latency_bin, 0) + 1
+        if one.feedback_bin is not None:
+            self.feedback_ms[one.feedback_bin] = self.feedback_ms.get(one.feedback_bin, 0) + 1
+
+    def add_term(self, term: Term) -> None:
+        """Count what an outcome says of always taking this arm."""
+        self.eligible += 1
+        self.value_sum += term.value
+        self.value_squares += term.value * term.value
+        self.regret_sum += term.regret
+        self.regret_squares += term.regret * term.regret
+
+    def _pay(self, cost: float, one: "Measured") -> None:
+        self.cost_sum += cost
+        self.cost_count += 1
+        if one.resolved is not None:
+            self.paid_resolved_sum += one.resolved
+        if one.allowed is not None:
+            self.budget_sum += one.allowed
+            self.budgeted_cost_sum += cost
+        if one.weight is not None:
+            self.weight_sum += one.weight
+            self.weight_squares += one.weight * one.weight
+            self.weighted_cost_sum += one.weight * cost
 
     def kpi(self, bucket: BucketId, applied: int) -> Kpi:
-        """The bucket's value as it is published.  applied: the offset after the last outcome that was added."""
-        return Kpi(
-            tenant=bucket.tenant,
-            domain=bucket.domain,
-            arm=bucket.arm,
-            hour=bucket.hour,
-            interactions=self.interactions,
-            with_feedback=self.with_feedback,
-            reward_sum=self.reward_sum,
-            cost_sum=self.cost_sum,
-            cost_count=self.cost_count,
-            success_sum=self.success_sum,
-            success_count=self.success_count,
-            error_sum=self.error_sum,
-            error_count=self.error_count,
-            latency_ms_p50=self.latency.quantile(0.50),
-            latency_ms_p95=self.latency.quantile(0.95),
-            latency_sketch=self.latency.to_bytes(),
-            applied=applied,
-            unfollowed=self.unfollowed,
-        )
+        """The bucket's value as it is published.  applied: the offset after the last outcome that changed it."""
+        *numbers, latency_ms, feedback_ms = map(_short, msgspec.structs.astuple(self))
+        fields: list[Any] = [
+            bucket.tenant, bucket.domain, bucket.arm, bucket.policy, bucket.spec, bucket.granularity, bucket.start,
+            applied, *numbers, tuple(latency_ms.items()), tuple(feedback_ms.items()),
+        ]  # fmt: skip
+        return Kpi(*fields)
 
     def to_bytes(self) -> bytes:
-        """The bucket's value in the state.
-
-        Fields that came later are left out at the end while they have their defaults: the bytes that releases before
-        them left for the same outcomes.
-        """
-        value = _encode(self)
-        if self.unfollowed == 0:
-            value = _encode(_parts(value)[:_FIRST_FIELDS])
-        return value
+        """The bucket's value in the state."""
+        return _encode((_TAG, *map(_short, msgspec.structs.astuple(self))))
 
     @staticmethod
     def from_bytes(value: bytes) -> "Bucket":
@@ -102,20 +210,62 @@ class Bucket(Struct, array_like=True, tag="bucket.1"):
         return _decoder.decode(value)
 
 
-def _to_plain(value: Any) -> bytes:
-    assert isinstance(value, LatencySketch), type(value)
-    return value.to_bytes()
+class Measured(NamedTuple):
+    """One outcome, as buckets add it."""
+
+    observations: Mapping[str, float]
+    reward: float  # by the specification in force at its place in the log
+    complete: bool  # every required component was observed
+    followed: bool
+    explored: float  # probability that another arm than the most likely one was drawn
+    resolved: float | None
+    answered: float | None
+    allowed: float | None  # USD that it was to cost
+    weight: float | None  # 1 / propensity; None: nobody followed, or it is not known
+    latency_bin: int | None
+    feedback_bin: int | None
+
+    @classmethod
+    def of(
+        cls,
+        observations: Mapping[str, float],
+        reward: float,
+        complete: bool,
+        *,
+        followed: bool = True,
+        propensities: tuple[float, ...] | None = None,
+        choice: int = 0,
+        allowed: float | None = None,
+        feedback_ms: float | None = None,
+    ) -> "Measured":
+        """What follows from an outcome.  propensities: as logged; feedback_ms: None where it was not complete."""
+        latency_ms = observations.get(names.LATENCY_MS)
+        usable = followed and propensities is not None
+        return cls(
+            observations, reward, complete, followed,
+            1.0 - max(propensities) if usable and propensities else 0.0,
+            resolved(observations), answered(observations), allowed,
+            1.0 / propensities[choice] if usable and propensities else None,
+            None if latency_ms is None else sketch.bin_of(latency_ms),
+            None if feedback_ms is None else sketch.bin_of(feedback_ms),
+        )  # fmt: skip
 
 
-def _from_plain(_type: type, value: Any) -> Any:
-    return LatencySketch.from_bytes(value)
+#: The names of what adds up in a `Kpi`.
+SUMS: Final = tuple(
+    name for name in Bucket.__struct_fields__ if name not in {"price", "baseline", "latency_ms", "feedback_ms"}
+)
+COUNTS: Final = frozenset(
+    {"interactions", "observed", "with_feedback", "unfollowed", "eligible", *(n for n in SUMS if n.endswith("_count"))}
+)
+_TAG: Final = "bucket.2"
+_EXACT: Final = 2.0**53
+_encode = msgspec.msgpack.Encoder().encode
+_decoder = msgspec.msgpack.Decoder(Bucket)
 
 
-_encode = msgspec.msgpack.Encoder(enc_hook=_to_plain).encode
-_parts = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode
-_decoder = msgspec.msgpack.Decoder(Bucket, dec_hook=_from_plain)
-
-
-def hour_of(decided_at_ms: int) -> int:
-    """Start of the hour, seconds since 1970, in which a decision was appended at `decided_at_ms`."""
-    return decided_at_ms // HOUR_MS * (HOUR_MS // 1000)
+def _short(value: Any) -> Any:
+    """The same number in fewer bytes, as an integer; bins in order."""
+    if type(value) is float and value.is_integer() and -_EXACT < value < _EXACT:
+        return int(value)
+    return dict(sorted(value.items())) if type(value) is dict else value

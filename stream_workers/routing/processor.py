@@ -67,7 +67,8 @@ class RouterProcessor:
         """Inputs of decisions since this processor was made: known, and unknown."""
         return {"known": self._single.inputs.known, "unknown": self._single.inputs.unknown}
 
-    def _emit_one(self, topic: str, key: bytes, value: bytes) -> None:
+    def _emit_one(self, topic: str, key: bytes, value: bytes | None) -> None:
+        assert value is not None, "a decision"
         self._emit(topic, key, value)
         self._parents.decided_one(value)
 

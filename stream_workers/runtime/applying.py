@@ -118,7 +118,7 @@ class Applying:
     def workspace(self, stage: Stage, number: int, before: Mapping[str, OwnedStage]) -> Workspace:
         """What a stage's processor is made of in a partition.  before: the stages made there already."""
 
-        def emit(topic: str, key: bytes, value: bytes) -> None:
+        def emit(topic: str, key: bytes, value: bytes | None) -> None:
             self._outputs.emit(self._names.full[topic], number, key, value)
 
         def emit_rows(topic: str, rows: Rows) -> None:

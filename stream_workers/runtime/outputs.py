@@ -58,7 +58,7 @@ class Outputs:
         self._writers: dict[tuple[str, int], _Writer] = {}
         self._progress = asyncio.Event()
 
-    def emit(self, topic: str, partition: int, key: bytes, value: bytes) -> None:
+    def emit(self, topic: str, partition: int, key: bytes, value: bytes | None) -> None:
         """Append a record.  It leaves at the next `kick`."""
         writer = self._writer(topic, partition)
         writer.single.append(FetchedRecord(0, 0, key, value))

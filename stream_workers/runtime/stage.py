@@ -37,8 +37,9 @@ class State(Protocol):
         """Every key that starts with `prefix`, in order of key.  Not to be changed while scanning."""
 
 
-#: emit(topic, key, value): appends to the topic's partition of the same number.
-Emit = Callable[[str, bytes, bytes], None]
+#: emit(topic, key, value): appends to the topic's partition of the same number.  Without a value, compaction drops the
+#: key's records.
+Emit = Callable[[str, bytes, bytes | None], None]
 
 #: emit_rows(topic, rows): the same for many records at once.  Their bytes are copied before it returns.
 EmitRows = Callable[[str, Rows], None]

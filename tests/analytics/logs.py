@@ -10,9 +10,9 @@ from functools import reduce
 import numpy as np
 from hypothesis import strategies as st
 
-from schemas.domains import Arm, Component, DomainSpec, LearnerSpec
+from schemas.domains import Arm, Budget, Component, DomainSpec, LearnerSpec
 from schemas.errors import BadRecordError, Reason
-from schemas.events import Decision, Kpi, Outcome, SpecChange
+from schemas.events import UNFOLLOWED_ARM, Decision, Kpi, Outcome, SpecChange
 from schemas.wire import decode, encode
 from stream_workers.analytics.bucket import BucketId
 from stream_workers.analytics.processor import AnalyticsProcessor
@@ -21,6 +21,7 @@ from stream_workers.runtime.stage import MemoryState, Record
 HOUR_MS = 3_600_000
 NOON_MS = 1_760_000_400_000 // HOUR_MS * HOUR_MS
 ARMS = ("small", "large", "a/b")
+LENGTHS = {"minute": 60, "hour": 3600, "day": 86_400}
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,9 @@ class LogRecord:
     value: bytes | None
 
 
-def specification(tenant="guild", domain="routing", default_reward=0.25, **components: Component) -> DomainSpec:
+def specification(
+    tenant="guild", domain="routing", default_reward=0.25, budget=None, prices=(0.0, 0.0, 0.0), **components: Component
+) -> DomainSpec:
     components = components or {
         "success": Component(weight=2.0, required=True),
         "latency_ms": Component(weight=0.7, worst=3000.0, best=100.0),
@@ -41,10 +44,11 @@ def specification(tenant="guild", domain="routing", default_reward=0.25, **compo
         tenant=tenant,
         domain=domain,
         features=2,
-        arms=tuple(Arm(name) for name in ARMS),
+        arms=tuple(Arm(name, price) for name, price in zip(ARMS, prices, strict=True)),
         reward=components,
         champion=LearnerSpec("first", "uniform"),
         default_reward=default_reward,
+        budget=None if budget is None else Budget(budget),
     )
 
 
@@ -52,24 +56,30 @@ def change(spec: DomainSpec, version=1, *, removed=False) -> SpecChange:
     return SpecChange(version, spec.tenant, spec.domain, None if removed else spec)
 
 
-def outcome(ordinal, observations=None, *, tenant="guild", domain="routing", choice=0, decided_at_ms=NOON_MS):
+def outcome(
+    ordinal, observations=None, *, tenant="guild", domain="routing", choice=0, decided_at_ms=NOON_MS,
+    propensities=(0.25, 0.5, 0.25), scores=(0.0, 0.0, 0.0), delay_ms=None, policy="first", spec=1,
+):  # fmt: skip
+    """delay_ms: until it was complete; None: it ended with its horizon, a minute."""
     decision = Decision(
         id=f"decision-{ordinal}",
         tenant=tenant,
         domain=domain,
         arms=ARMS,
         choice=choice,
-        propensities=np.full(len(ARMS), 1 / len(ARMS), "<f4").tobytes(),
-        scores=np.zeros(len(ARMS), "<f4").tobytes(),
+        propensities=np.array(propensities, "<f4").tobytes(),
+        scores=np.array(scores, "<f4").tobytes(),
         features=np.zeros(2, "<f4").tobytes(),
-        policy="first",
-        spec=1,
+        policy=policy,
+        spec=spec,
         learned=0,
         horizon_ms=60_000,
         awaited=("success",),
         context_offset=ordinal,
     )
-    return Outcome(ordinal, "horizon", decided_at_ms, decided_at_ms + 60_000, observations or {}, ordinal, decision)
+    ended = decided_at_ms + (60_000 if delay_ms is None else delay_ms)
+    how = "horizon" if delay_ms is None else "complete"
+    return Outcome(ordinal, how, decided_at_ms, ended, observations or {}, ordinal, decision)
 
 
 def log(events: Sequence[Outcome | SpecChange], first_offset=0) -> list[LogRecord]:
@@ -89,7 +99,8 @@ class Run:
         self.durable: dict[bytes, bytes] = {}
         self.applied = 0
         self.kpis: list[Kpi] = []
-        self.keys: list[bytes] = []
+        self.values: dict[BucketId, Kpi | None] = {}
+        self.dropped: list[BucketId] = []
         self.dead: list[tuple[Record, BadRecordError]] = []
         self.start()
 
@@ -114,18 +125,27 @@ class Run:
         self.checkpoint()
         return self
 
-    def last(self) -> dict[BucketId, Kpi]:
-        """The last record of each bucket."""
-        return {BucketId(kpi.hour, kpi.tenant, kpi.domain, kpi.arm): kpi for kpi in self.kpis}
+    def last(self, granularity=None) -> dict[BucketId, Kpi]:
+        """The last record of each bucket that has a value, perhaps only of one granularity."""
+        return {
+            bucket: kpi
+            for bucket, kpi in self.values.items()
+            if kpi is not None and granularity in {None, bucket.granularity}
+        }
 
     def reasons(self) -> list[Reason]:
         return [error.reason for _, error in self.dead]
 
     def _emit(self, topic: str, key: bytes, value: bytes) -> None:
         assert topic == "kpis"
+        bucket = BucketId.of_record_key(key)
+        if value is None:
+            self.values[bucket] = None
+            self.dropped.append(bucket)
+            return
         kpi = decode(topic, value)
-        assert key == kpi.tenant.encode()
-        self.keys.append(key)
+        assert bucket == BucketId.of(kpi)
+        self.values[bucket] = kpi
         self.kpis.append(kpi)
 
     def _dead(self, topic: str, record: Record, error: BadRecordError) -> None:
@@ -151,14 +171,22 @@ def naive_arm(event: Outcome) -> str:
     """Whose interaction it is: what was not followed is of whoever answered, where that is known."""
     arms = dict(enumerate(event.decision.arms))
     if event.observations.get("unfollowed"):
-        return arms.get(event.observations.get("answered_by"), event.decision.arm)
+        return arms.get(event.observations.get("answered_by"), UNFOLLOWED_ARM)
     return event.decision.arm
 
 
+def expired(granularity: str, start: int, clock_ms: int) -> bool:
+    kept_s = {"minute": 48 * 3600, "hour": 90 * 24 * 3600}.get(granularity)
+    return kept_s is not None and start + LENGTHS[granularity] + kept_s <= clock_ms // 1000
+
+
 def naive_buckets(records: Sequence[LogRecord]) -> dict[BucketId, dict[str, object]]:
-    """Every bucket's columns, computed with lists, from a partition without bad records."""
-    specs, seen = {}, set()
-    rows = defaultdict(list)
+    """Every bucket's columns, computed with lists, from a partition without bad records.
+
+    Of those that the log's time has not expired at its end.
+    """
+    specs, seen, clock_ms = {}, set(), 0
+    rows, terms = defaultdict(list), defaultdict(list)
     for record in records:
         event = decode("outcomes", record.value)
         if isinstance(event, SpecChange):
@@ -166,31 +194,81 @@ def naive_buckets(records: Sequence[LogRecord]) -> dict[BucketId, dict[str, obje
             if key not in specs or event.version > specs[key][0]:
                 specs[key] = (event.version, event.spec)
             continue
-        _, spec = specs.get((event.decision.tenant, event.decision.domain), (None, None))
+        decision = event.decision
+        _, spec = specs.get((decision.tenant, decision.domain), (None, None))
         if event.ordinal in seen:
             continue
         seen.add(event.ordinal)
         if spec is None:
             continue
-        hour = event.decided_at_ms // 1000 - event.decided_at_ms // 1000 % 3600
-        bucket = BucketId(hour, event.decision.tenant, event.decision.domain, naive_arm(event))
-        rows[bucket].append((event.observations, *naive_reward(spec, event.observations), record.offset))
-    return {bucket: _columns(members) for bucket, members in rows.items()}
+        clock_ms = max(clock_ms, event.ended_at_ms)
+        reward, complete = naive_reward(spec, event.observations)
+        followed = event.observations.get("unfollowed", 0.0) <= 0.0
+        scores = np.frombuffer(decision.scores, "<f4").astype(float).clip(0, 1)
+        p = np.frombuffer(decision.propensities, "<f4").astype(float)
+        for granularity, length in LENGTHS.items():
+            start = event.decided_at_ms // 1000 // length * length
+            if expired(granularity, start, clock_ms):
+                continue
+
+            def bucket(arm, granularity=granularity, start=start, decision=decision):
+                return BucketId(
+                    granularity, start, decision.tenant, decision.domain, arm, decision.policy, decision.spec
+                )
+
+            chosen = bucket(naive_arm(event))
+            rows[chosen].append((event, reward, complete, followed, spec, p, record.offset))
+            for a, arm in enumerate(decision.arms):
+                if followed:
+                    drawn = a == decision.choice
+                    term = scores[a] + ((reward - scores[a]) / p[a] if drawn else 0.0)
+                    terms[bucket(arm)].append((term, reward, record.offset))
+    return {
+        bucket: _columns(rows[bucket], terms[bucket])
+        for bucket in {**rows, **terms}
+        if not expired(bucket.granularity, bucket.start, clock_ms)
+    }
 
 
-def _columns(members):
-    def values(name):
-        return [observations[name] for observations, *_ in members if name in observations]
+def _columns(members, terms):
+    seen = [event.observations for event, *_ in members]
 
+    def values(name, among=seen):
+        return [observations[name] for observations in among if name in observations]
+
+    paid = [member for member in members if "cost" in member[0].observations]
+    weighted = [(1 / p[event.decision.choice], event) for event, _, _, followed, _, p, _ in paid if followed]
     columns = {
         "interactions": len(members),
-        "with_feedback": sum(complete for _, _, complete, _ in members),
-        "reward_sum": sum(reward for _, reward, _, _ in members),
-        "unfollowed": sum(value > 0 for value in values("unfollowed")),
-        "latency_ms": values("latency_ms"),
-        "applied": members[-1][3] + 1,
+        "observed": sum(map(bool, seen)),
+        "with_feedback": sum(complete for _, _, complete, *_ in members),
+        "unfollowed": sum(not followed for _, _, _, followed, *_ in members),
+        "reward_sum": sum(reward for _, reward, *_ in members),
+        "fallback_sum": sum(value > 0 for value in values("fallback")),
+        "answered_sum": sum(
+            1 - (observations.get("error", 0) if not observations.get("fallback") else 0)
+            for observations in seen
+            if observations
+        ),
+        "resolved_sum": sum(values("success")),
+        "resolved_count": len(values("success")),
+        "paid_resolved_sum": sum(values("success", [event.observations for event, *_ in paid])),
+        "explored_sum": sum(1 - max(p) for _, _, _, followed, _, p, _ in members if followed),
+        "budget_sum": sum(spec.budget.cost_per_request for _, _, _, _, spec, _, _ in paid if spec.budget),
+        "budgeted_cost_sum": sum(event.observations["cost"] for event, _, _, _, spec, _, _ in paid if spec.budget),
+        "eligible": len(terms),
+        "value_sum": sum(term for term, _, _ in terms),
+        "value_squares": sum(term**2 for term, _, _ in terms),
+        "regret_sum": sum(term - reward for term, reward, _ in terms),
+        "regret_squares": sum((term - reward) ** 2 for term, reward, _ in terms),
+        "weight_sum": sum(weight for weight, _ in weighted),
+        "weight_squares": sum(weight**2 for weight, _ in weighted),
+        "weighted_cost_sum": sum(weight * event.observations["cost"] for weight, event in weighted),
+        "latencies": values("latency_ms"),
+        "delays": [e.ended_at_ms - e.decided_at_ms for e, *_ in members if e.ended == "complete"],
+        "applied": max(each[-1] for each in (*members, *terms)) + 1,
     }
-    for name in ("cost", "success", "error"):
+    for name in ("cost", "success", "error", "thumbs"):
         # Not sum(): it compensates rounding since Python 3.12, and the order of the log is what is claimed.
         columns |= {f"{name}_sum": reduce(operator.add, values(name), 0.0), f"{name}_count": len(values(name))}
     return columns
@@ -207,7 +285,8 @@ observations = st.fixed_dictionaries(
         "error": st.sampled_from([0.0, 1.0]),
         "cost": st.floats(0, 0.05),
         "latency_ms": st.just(0.0) | st.floats(0.01, 1e6),
-        "thumbs": st.floats(-1, 1),
+        "thumbs": st.floats(0, 1),
+        "fallback": st.sampled_from([0.0, 1.0]),
         "unfollowed": st.sampled_from([0.0, 1.0, 0.5]),
         "answered_by": st.sampled_from([-1.0, 0.0, 1.0, 0.5, 99.0]),
     },
@@ -215,13 +294,18 @@ observations = st.fixed_dictionaries(
 
 
 @st.composite
-def event_lists(draw, max_size=30) -> list[Outcome | SpecChange]:
-    """Outcomes of two tenants in three hours among changes of specification; ordinals in any order, none twice."""
+def event_lists(draw, max_size=15) -> list[Outcome | SpecChange]:
+    """Outcomes of two tenants among changes of specification; ordinals in any order, none twice.
+
+    Times are of three hours, or of months around them, so that minutes and hours expire.
+    """
+    hours = draw(st.sampled_from([2, 60, 24 * 100]))
     numbers = itertools.count()
     specs = st.builds(
         specification,
         tenant=st.sampled_from(["guild", "other"]),
         default_reward=st.sampled_from([0.0, 0.25, 1.0]),
+        budget=st.sampled_from([None, 0.01]),
         success=st.builds(Component, weight=st.floats(0.1, 5), required=st.booleans()),
         latency_ms=st.builds(Component, weight=st.floats(0.1, 5), worst=st.just(900.0), best=st.just(20.0)),
     )
@@ -233,7 +317,12 @@ def event_lists(draw, max_size=30) -> list[Outcome | SpecChange]:
             observations,
             tenant=st.sampled_from(["guild", "other"]),
             choice=st.integers(0, len(ARMS) - 1),
-            decided_at_ms=st.integers(NOON_MS - HOUR_MS, NOON_MS + 2 * HOUR_MS - 1),
+            decided_at_ms=st.integers(NOON_MS - HOUR_MS, NOON_MS + hours * HOUR_MS - 1),
+            propensities=st.sampled_from([(0.25, 0.5, 0.25), (0.0625, 0.0625, 0.875)]),
+            scores=st.sampled_from([(0.0, 0.0, 0.0), (0.5, 1.25, -0.25)]),
+            delay_ms=st.sampled_from([None, 0, 5_000, 59_999]),
+            policy=st.sampled_from(["first", "second"]),
+            spec=st.sampled_from([1, 2]),
         ),
     ]
     size = draw(st.integers(0, max_size))

@@ -9,7 +9,7 @@ import pytest
 from schemas import wire
 from schemas.domains import Component
 from schemas.errors import Reason
-from stream_workers.analytics.bucket import BucketId
+from stream_workers.analytics.bucket import BucketId, tenant_prefix
 from tests.schemas.write_golden import GOLDEN
 
 from .logs import ARMS, HOUR_MS, NOON_MS, LogRecord, Run, change, log, outcome, specification
@@ -23,24 +23,68 @@ def test_hours_begin_at_the_full_hour_of_the_decision():
     """
     times = [NOON_MS - 1, NOON_MS, NOON_MS + HOUR_MS - 1, NOON_MS + HOUR_MS]
     run = Run().whole(log([change(specification()), *(outcome(n, decided_at_ms=time) for n, time in enumerate(times))]))
-    counts = {bucket.hour: kpi.interactions for bucket, kpi in run.last().items()}
+    counts = {bucket.start: kpi.interactions for bucket, kpi in run.last("hour").items() if kpi.interactions}
     assert counts == {HOUR - 3600: 1, HOUR: 2, HOUR + 3600: 1}
 
 
-def test_late_outcomes_correct_their_hour():
-    """An outcome of an hour long past, evicted and stored, changes that hour's bucket and no other."""
+def test_late_outcomes_correct_their_minute_hour_and_day():
+    """An outcome of an hour long past, evicted and stored, changes the buckets of its decision's time and no other."""
     run = Run(cached_buckets=1)
     hours = [outcome(n, {"success": 1.0}, decided_at_ms=NOON_MS + n * HOUR_MS) for n in range(5)]
     run.apply(log([change(specification()), *hours]))
     run.checkpoint()
     before = run.last()
-    emitted = len(run.kpis)
+    run.kpis.clear()
     run.apply(log([outcome(5, {"success": 0.0}, decided_at_ms=NOON_MS)], first_offset=6))
     run.checkpoint()
-    assert len(run.kpis) == emitted + 1
-    bucket = BucketId(HOUR, "guild", "routing", ARMS[0])
+    changed = {BucketId.of(kpi) for kpi in run.kpis}
+    assert {(bucket.granularity, bucket.start) for bucket in changed} == {
+        ("minute", HOUR), ("hour", HOUR), ("day", HOUR // 86_400 * 86_400),
+    }  # fmt: skip
+    assert all(run.last()[bucket] == kpi for bucket, kpi in before.items() if bucket not in changed)
+    bucket = BucketId("hour", HOUR, "guild", "routing", ARMS[0], "first", 1)
     assert (run.last()[bucket].interactions, run.last()[bucket].success_sum) == (2, 1.0)
-    assert {**run.last(), bucket: None} == {**before, bucket: None}
+
+
+def test_minutes_and_hours_are_dropped_when_their_time_has_passed():
+    """After 48 hours of the log's time a minute goes, after 90 days an hour: state, record and all; days stay.
+
+    What comes later than that is in the longer buckets only, so that no dropped one comes back with a part of it.
+    """
+    days = 24 * HOUR_MS
+    run = Run()
+    run.apply(log([change(specification()), outcome(0, {"success": 1.0})]))
+    run.checkpoint()
+    minute = BucketId("minute", HOUR, "guild", "routing", ARMS[0], "first", 1)
+    hour, day = minute._replace(granularity="hour"), minute._replace(granularity="day", start=HOUR // 86_400 * 86_400)
+    assert minute in run.last()
+    run.apply(log([outcome(1, decided_at_ms=NOON_MS + 2 * days - 1)], first_offset=2))  # it ends a minute later
+    run.checkpoint()
+    assert minute in run.last()
+    run.apply(log([outcome(2, decided_at_ms=NOON_MS + 2 * days)], first_offset=3))
+    run.checkpoint()
+    assert minute not in run.last()
+    assert minute.key() not in run.durable
+    run.apply(log([outcome(3, {"success": 0.0})], first_offset=4))  # a late one
+    run.checkpoint()
+    assert minute not in run.last()
+    assert [run.last()[each].interactions for each in (hour, day)] == [2, 2]
+    run.apply(log([outcome(4, decided_at_ms=NOON_MS + 90 * days + HOUR_MS)], first_offset=5))
+    run.checkpoint()
+    assert hour not in run.last()
+    assert run.last()[day].interactions == 2
+    assert sum(bucket.granularity == "day" for bucket in run.last()) > 1
+
+
+def test_decisions_that_nobody_followed_stand_apart():
+    """They are counted, paid and answered, but under no arm, and say nothing about any."""
+    seen = {"success": 1.0, "cost": 0.5, "unfollowed": 1.0}
+    run = Run().whole(log([change(specification()), outcome(0, seen), outcome(1, {"success": 0.0, "cost": 0.25})]))
+    by_arm = {bucket.arm: kpi for bucket, kpi in run.last("day").items()}
+    assert (by_arm["(unfollowed)"].interactions, by_arm["(unfollowed)"].unfollowed) == (1, 1)
+    assert (by_arm["(unfollowed)"].cost_sum, by_arm["(unfollowed)"].weight_sum) == (0.5, 0.0)
+    assert (by_arm[ARMS[0]].interactions, by_arm[ARMS[0]].success_sum) == (1, 0.0)
+    assert [by_arm[arm].eligible for arm in ARMS] == [1, 1, 1]
 
 
 def test_a_change_of_specification_changes_later_rewards_only():
@@ -54,7 +98,8 @@ def test_a_change_of_specification_changes_later_rewards_only():
     for number, spec in enumerate([before, after, required]):
         run.apply(log([change(spec, version=number), outcome(number, seen)], first_offset=2 * number))
         run.checkpoint()
-        rewards.append((run.kpis[-1].reward_sum, run.kpis[-1].with_feedback))
+        (day,) = [kpi for kpi in run.last("day").values() if kpi.interactions]
+        rewards.append((day.reward_sum, day.with_feedback))
     assert rewards == [(1.0, 1), (1.25, 2), (1.75, 2)]
 
 
@@ -80,7 +125,7 @@ def test_outcomes_without_a_specification_are_dead_letters():
     assert run.reasons() == [Reason.UNKNOWN_DOMAIN] * 4
     assert [record.offset for record, _ in run.dead] == [0, 3, 5, 7]
     assert "croupier domains apply" in run.dead[0][1].detail
-    assert [kpi.interactions for kpi in run.last().values()] == [2]
+    assert [kpi.interactions for kpi in run.last("day").values() if kpi.interactions] == [2]
 
 
 def test_an_arm_that_is_not_there_is_a_dead_letter():
@@ -88,7 +133,7 @@ def test_an_arm_that_is_not_there_is_a_dead_letter():
     run = Run().whole(log([change(specification()), outcome(0, choice=len(ARMS)), outcome(1, choice=len(ARMS) - 1)]))
     assert run.reasons() == [Reason.INVALID]
     assert "chose arm number 3 of 3" in run.dead[0][1].detail
-    assert [bucket.arm for bucket in run.last()] == [ARMS[-1]]
+    assert [bucket.arm for bucket, kpi in run.last("day").items() if kpi.interactions] == [ARMS[-1]]
 
 
 @pytest.mark.parametrize(
@@ -122,7 +167,7 @@ def test_a_change_that_carries_another_domain_s_specification_is_a_dead_letter()
     ]
     run = Run().whole(log(events))
     assert run.reasons() == [Reason.INVALID, Reason.UNKNOWN_DOMAIN]
-    assert [bucket.domain for bucket in run.last()] == ["routing"]
+    assert {bucket.domain for bucket in run.last()} == {"routing"}
 
 
 def test_a_refused_outcome_leaves_no_hole_in_the_ordinals():
@@ -137,20 +182,23 @@ def test_a_refused_outcome_leaves_no_hole_in_the_ordinals():
 
 
 def test_names_that_look_alike_when_joined_have_buckets_of_their_own():
-    """Tenant, domain and arm may hold any character; no choice of names makes two buckets share a key."""
+    """Names may hold any character; no choice of them makes two buckets share a key, and keys are read back."""
     names = [("a/b", "c", "d"), ("a", "b/c", "d"), ("a", "b", "c/d"), ("a\0b", "c", "d"), ("a", "b\0c", "d")]
-    assert len({BucketId(HOUR, *each).key() for each in names}) == len(names)
+    buckets = [BucketId(length, HOUR, *each, "first", 1) for each in names for length in ("minute", "hour", "day")]
+    assert len({each.key() for each in buckets}) == len({each.record_key() for each in buckets}) == len(buckets)
+    assert [BucketId.of_key(each.key()) for each in buckets] == buckets
+    assert [BucketId.of_record_key(each.record_key()) for each in buckets] == buckets
+    assert all(each.record_key().startswith(tenant_prefix(each.tenant)) for each in buckets)
+    assert not buckets[0].record_key().startswith(tenant_prefix("a"))
 
 
 def test_memory_is_bounded_by_the_cache():
-    """After a checkpoint no more buckets stay in memory than allowed, and they are those of the newest hours."""
+    """With more buckets than may be in memory they are let go at a checkpoint, or before it, and nothing is lost."""
+    events = [outcome(n, {"success": 1.0}, decided_at_ms=NOON_MS + n % 10 * HOUR_MS) for n in range(40)]
     run = Run(cached_buckets=4)
-    run.whole(
-        log([change(specification()), *(outcome(n, decided_at_ms=NOON_MS + n % 10 * HOUR_MS) for n in range(40))])
-    )
-    kept = run.processor._buckets
-    assert sorted(bucket.hour for bucket in kept) == [HOUR + n * 3600 for n in (6, 7, 8, 9)]
-    assert len(run.last()) == 10
+    run.whole(log([change(specification()), *events]))
+    assert run.processor._buckets == {}
+    assert run.last() == Run().whole(log([change(specification()), *events])).last()
 
 
 def test_nothing_is_written_or_emitted_when_nothing_changed():

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from schemas.errors import Reason
 from schemas.events import Outcome, SpecChange
 from schemas.wire import decode
-from stream_workers.analytics.latency import RELATIVE_ACCURACY
+from stream_workers.analytics.bucket import SUMS, BucketId
+from stream_workers.analytics.sketch import RELATIVE_ACCURACY, quantile
 
 from .logs import Run, event_lists, log, lower_percentile, naive_buckets
 
-SUMS_EXACT = ("cost_sum", "success_sum", "error_sum")
-COUNTS = ("interactions", "with_feedback", "cost_count", "success_count", "error_count", "unfollowed", "applied")
+EXACT = {"cost_sum", "success_sum", "error_sum", "thumbs_sum", *(name for name in SUMS if not name.endswith("sum"))}
 
 
 def values(run: Run):
@@ -30,18 +30,16 @@ def test_every_bucket_is_what_a_naive_recomputation_gives(events):
     run = Run().whole(records)
     expected = naive_buckets(records)
     assert run.last().keys() == expected.keys()
-    assert len(run.kpis) == len(expected)
     for bucket, kpi in run.last().items():
         columns = expected[bucket]
-        for name in (*COUNTS, *SUMS_EXACT):
-            assert getattr(kpi, name) == columns[name], name
-        assert kpi.reward_sum == pytest.approx(columns["reward_sum"], rel=1e-12)
-        for q, estimate in ((0.5, kpi.latency_ms_p50), (0.95, kpi.latency_ms_p95)):
-            exact = lower_percentile(columns["latency_ms"], q)
-            if exact is None:
-                assert estimate is None
-            else:
-                assert estimate == pytest.approx(exact, rel=RELATIVE_ACCURACY * (1 + 1e-9))
+        for name in (*SUMS, "applied"):
+            exact = name in EXACT and not name.endswith("squares")
+            assert getattr(kpi, name) == (columns[name] if exact else pytest.approx(columns[name], rel=1e-9)), name
+        for bins, values in ((kpi.latency_ms, columns["latencies"]), (kpi.feedback_ms, columns["delays"])):
+            assert sum(count for _, count in bins) == len(values)
+            for q in (0.0, 0.5, 0.95, 0.99, 1.0):
+                exact, estimate = lower_percentile(values, q), quantile(dict(bins), q)
+                assert estimate == (exact if exact is None else pytest.approx(exact, rel=RELATIVE_ACCURACY + 1e-9))
 
 
 @given(event_lists(), st.data())
@@ -97,10 +95,10 @@ def test_of_all_records_the_one_that_reflects_most_is_the_last(events, data):
     run.checkpoint()
     by_applied = {}
     for kpi in run.kpis:
-        name = (kpi.tenant, kpi.domain, kpi.arm, kpi.hour)
+        name = BucketId.of(kpi)
         assert by_applied.setdefault((name, kpi.applied), kpi) == kpi
     for bucket, kpi in Run().whole(records).last().items():
-        name = (bucket.tenant, bucket.domain, bucket.arm, bucket.hour)
+        name = bucket
         assert kpi.applied == max(applied for each, applied in by_applied if each == name)
         assert by_applied[name, kpi.applied] == kpi
 
@@ -138,12 +136,18 @@ def test_specifications_sent_again_change_nothing(events):
 
 @given(event_lists(), st.sampled_from(["guild", "other"]))
 def test_no_tenant_moves_another_s_buckets(events, tenant):
-    """A tenant's buckets are the same when the other tenants' records are left out."""
+    """A tenant's buckets are the same when the other tenants' records are left out.
+
+    Time is the partition's: another's records may show that a bucket's time has passed, and nothing else.
+    """
     records = log(events)
     key = tenant.encode()
     alone = Run().whole([record for record in records if record.key == key])
     together = Run().whole(records)
-    assert alone.last() == {bucket: kpi for bucket, kpi in together.last().items() if bucket.tenant == tenant}
+    mine = {bucket: kpi for bucket, kpi in together.last().items() if bucket.tenant == tenant}
+    applied = {bucket: kpi for bucket, kpi in alone.last().items() if bucket in mine}
+    assert applied == mine
+    assert all(bucket.expired(together.processor._clock_ms // 1000) for bucket in alone.last().keys() - mine.keys())
 
 
 @given(event_lists(), st.data())
@@ -180,10 +184,36 @@ def test_bad_records_are_dead_lettered_and_disturb_nothing(events, data):
 
 @given(event_lists())
 def test_state_is_one_key_for_each_bucket_and_domain(events):
-    """Nothing else grows: besides the ordinals, state holds a key per bucket and a key per domain ever specified."""
+    """Nothing else grows: besides ordinals and the time, state holds a key for each bucket that has not expired and one
+    for each domain ever specified; and every bucket that was published and is not in it was told to go.
+    """
     records = log(events)
     run = Run().whole(records)
     domains = {(event.tenant, event.domain) for event in events if isinstance(event, SpecChange)}
-    ordinals = [key for key in run.durable if key.startswith(b"\x01ordinals")]
-    assert len(run.durable) - len(ordinals) == len(naive_buckets(records)) + len(domains)
+    others = [key for key in run.durable if key.startswith(b"\x01ordinals") or key == b"clock"]
+    assert len(run.durable) - len(others) == len(naive_buckets(records)) + len(domains)
+    assert run.last().keys() == {BucketId.of_key(key) for key in run.durable if key.startswith(b"bucket/")}
     assert all(decode("kpis", msgspec.msgpack.encode(kpi)) == kpi for kpi in run.kpis)
+
+
+@given(event_lists())
+def test_longer_buckets_are_the_sum_of_shorter_ones(events):
+    """Where no minute has expired, an hour has the counts of its minutes and a day those of its hours."""
+    last = Run().whole(log(events)).last()
+    minutes = {bucket for bucket in last if bucket.granularity == "minute"}
+    for shorter, longer, seconds in (("minute", "hour", 3600), ("hour", "day", 86_400)):
+        if sum(last[each].interactions for each in minutes) != sum(
+            kpi.interactions for bucket, kpi in last.items() if bucket.granularity == "day"
+        ):
+            return
+        for bucket, kpi in last.items():
+            if bucket.granularity == longer:
+                parts = [
+                    part
+                    for each, part in last.items()
+                    if each.granularity == shorter
+                    and each[2:] == bucket[2:]
+                    and bucket.start <= each.start < bucket.start + seconds
+                ]
+                for name in ("interactions", "eligible", "cost_count", "thumbs_count"):
+                    assert sum(getattr(part, name) for part in parts) == getattr(kpi, name)

@@ -21,6 +21,7 @@ from schemas.events import (
     DeadLetter,
     Decision,
     FleetStatistics,
+    HourlyKpi,
     Kpi,
     Outcome,
     Reward,
@@ -41,6 +42,18 @@ DECISION = st.builds(
     Decision, NAMES, NAMES, NAMES, ARMS, st.integers(0, 9), BYTES, BYTES, BYTES, NAMES, COUNTS, COUNTS, COUNTS,
     ARMS, COUNTS, restrictions=RESTRICTIONS,
 )  # fmt: skip
+
+
+def _of_kpi(name):
+    if name in {"tenant", "domain", "arm", "policy"}:
+        return NAMES
+    if name in {"latency_ms", "feedback_ms"}:
+        return st.lists(st.tuples(INTS, COUNTS), max_size=5).map(tuple)
+    own = {"granularity": st.sampled_from(["minute", "hour", "day"]), "start": INTS, "baseline": st.booleans()}
+    counts = {"spec", "applied", "interactions", "observed", "with_feedback", "unfollowed", "eligible"}
+    return own.get(name, COUNTS if name in counts or name.endswith("_count") else FLOATS)
+
+
 EVENTS = {
     "contexts": CONTEXT,
     "decisions": DECISION | st.just(Clock()),
@@ -49,9 +62,9 @@ EVENTS = {
         Outcome, COUNTS, st.sampled_from(["complete", "horizon"]), INTS, INTS, OBSERVATIONS, COUNTS, DECISION
     ),
     "kpis": st.builds(
-        Kpi, NAMES, NAMES, NAMES, INTS, COUNTS, COUNTS, FLOATS, FLOATS, COUNTS, FLOATS, COUNTS, FLOATS, COUNTS,
+        HourlyKpi, NAMES, NAMES, NAMES, INTS, COUNTS, COUNTS, FLOATS, FLOATS, COUNTS, FLOATS, COUNTS, FLOATS, COUNTS,
         st.none() | FLOATS, st.none() | FLOATS, BYTES, COUNTS,
-    ),
+    ) | st.builds(Kpi, **{field.name: _of_kpi(field.name) for field in msgspec.structs.fields(Kpi)}),
     "specs": st.builds(SpecChange, COUNTS, NAMES, NAMES, st.none()),
     "fleet": st.builds(
         FleetStatistics, NAMES, COUNTS, ARMS, COUNTS, st.lists(COUNTS).map(tuple), BYTES, BYTES, BYTES,

@@ -22,6 +22,7 @@ from schemas.events import (
     DeadLetter,
     Decision,
     FleetStatistics,
+    HourlyKpi,
     Kpi,
     Outcome,
     Reward,
@@ -76,9 +77,14 @@ EXAMPLES = (
     Reward("r-1", "guild-42", "m-1297", {"success": 1.0, "latency_ms": 812.5}),
     Outcome(3, "complete", 1_760_000_000_000, 1_760_000_004_000, {"success": 1.0, "cost": 0.0015}, 12, _DECISION),
     SpecChange(7, "guild-42", "model_routing", _SPEC),
-    Kpi(
+    HourlyKpi(
         "guild-42", "model_routing", "large", 1_759_996_800, 4, 3, 2.5, 0.006, 4, 3.0, 4, 0.0, 4, 812.0, 2400.0,
         bytes.fromhex("0a0909fd4a815abf52f03f120d1208000000000000004018ce031a0021000000000000f03f"), 1234,
+    ),
+    Kpi(
+        "guild-42", "model_routing", "large", "linear", 7, "hour", 1_759_996_800, 1234,
+        4, 4, 3, 0, 2.5, 0.0625, 4, 3.0, 4, 0.5, 4, 0.0, 3.5, 3.0, 4, 3.0, 1.0, 2, 0.25, 0.012, 0.0625,
+        6, 3.5, 4.25, -0.75, 1.5, 5.25, 7.5, 0.125, 0.02, True, ((-1000, 1), (310, 3)), ((420, 3),),
     ),
     FleetStatistics(
         "model_routing", 1, ("small", "large"), 20, (20, 18), bytes(24), bytes(16), bytes(16), (1.5, 2.0, 4.0), 0.25,

@@ -10,6 +10,7 @@ from infra.verify.findings import Fault, Place
 from infra.verify.record import LogRecord
 from schemas import wire
 from schemas.events import Clock, Context, Decision, Kpi, Outcome
+from stream_workers.analytics.bucket import SUMS, BucketId
 from stream_workers.runtime.changelog import Replay, is_control, stamp_of
 
 from .logs import DOMAIN, FEATURES
@@ -186,12 +187,12 @@ def another_tenant_s_open_decision(found: Offline, rng: random.Random) -> Expect
     return Expected(Fault.TENANT_MISPLACED, Place(topic, HOME, record.offset))
 
 
-def _kpis(found: Offline) -> dict[tuple[object, ...], tuple[LogRecord, Kpi]]:
+def _kpis(found: Offline) -> dict[BucketId, tuple[LogRecord, Kpi]]:
     """The value of each bucket: the first record with its highest `applied`."""
-    values: dict[tuple[object, ...], tuple[LogRecord, Kpi]] = {}
+    values: dict[BucketId, tuple[LogRecord, Kpi]] = {}
     for record, event in events(found, "kpis", Kpi):
         assert isinstance(event, Kpi)
-        bucket = (event.tenant, event.domain, event.arm, event.hour)
+        bucket = BucketId.of(event)
         if bucket not in values or values[bucket][1].applied < event.applied:
             values[bucket] = (record, event)
     return values
@@ -204,9 +205,10 @@ def an_altered_kpi(found: Offline, rng: random.Random) -> Expected | None:
     if not values:
         return None
     record, kpi = rng.choice(list(values.values()))
-    names = [name for name in kpi.__struct_fields__ if name.endswith(("_sum", "_count", "interactions", "feedback"))]
-    name = rng.choice([*names, "latency_ms_p50", "latency_ms_p95"])
-    found.alter("kpis", record, wire.encode(replace(kpi, **{name: (getattr(kpi, name) or 0) + 1})))
+    altered: dict[str, object] = {name: getattr(kpi, name) + 1 for name in (*SUMS, "price")}
+    altered |= {"baseline": not kpi.baseline, "latency_ms": (*kpi.latency_ms, (900, 1)), "feedback_ms": ((1, 1),)}
+    name = rng.choice(list(altered))
+    found.alter("kpis", record, wire.encode(replace(kpi, **{name: altered[name]})))
     return Expected(Fault.KPI_WRONG, Place("kpis", HOME, record.offset))
 
 
@@ -222,6 +224,31 @@ def a_kpi_beyond_the_log(found: Offline, rng: random.Random) -> Expected | None:
 
 
 @damage
+def a_kpi_dropped_too_early(found: Offline, rng: random.Random) -> Expected | None:
+    """Its records are told to go, and its time has not come."""
+    values = _kpis(found)
+    if not values:
+        return None
+    record, _ = rng.choice(list(values.values()))
+    later = found.append("kpis", record._replace(value=None))
+    return Expected(Fault.KPI_WRONG, Place("kpis", HOME, later.offset))
+
+
+@damage
+def a_kpi_under_another_key(found: Offline, rng: random.Random) -> Expected | None:
+    """Compaction would let it take another bucket's place."""
+    values = _kpis(found)
+    if not values:
+        return None
+    record, kpi = rng.choice(list(values.values()))
+    found.logs["kpis"][HOME] = [
+        each._replace(key=kpi.tenant.encode()) if each.offset == record.offset else each
+        for each in found.logs["kpis"][HOME]
+    ]
+    return Expected(Fault.KPI_WRONG, Place("kpis", HOME, record.offset))
+
+
+@damage
 def a_dropped_kpi(found: Offline, rng: random.Random) -> Expected | None:
     """No record of a bucket is left."""
     values = _kpis(found)
@@ -230,6 +257,6 @@ def a_dropped_kpi(found: Offline, rng: random.Random) -> Expected | None:
     bucket = rng.choice(list(values))
     found.logs["kpis"][HOME] = [
         record for record, event in events(found, "kpis", Kpi)
-        if (event.tenant, event.domain, event.arm, event.hour) != bucket  # type: ignore[attr-defined]
+        if BucketId.of(event) != bucket  # type: ignore[arg-type]
     ]  # fmt: skip
     return Expected(Fault.KPI_WRONG, Place("kpis", HOME))
