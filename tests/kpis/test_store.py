@@ -100,7 +100,8 @@ def filled(tenants, hours):
             for start in range(NOON // step * step, NOON + hours * 3600, step):
                 for arm in ARMS:
                     bucket = Bucket(
-                        100 * step // 3600, 90, 80, 0, 60.0, 0.5, 90, 70.0, 90, 1.0, 90, thumbs_sum=7.0, thumbs_count=9, eligible=300,
+                        100 * step // 3600, 90, 80, 0, 60.0, 0.5, 90, 70.0, 90, 1.0, 90,
+                        thumbs_sum=7.0, thumbs_count=9, eligible=300,
                         latency_ms=bins[(tenant + start) % 50], feedback_ms=bins[tenant % 50],
                     )  # fmt: skip
                     name = BucketId(granularity, start, f"guild-{tenant}", "routing", arm, "first", 1)
