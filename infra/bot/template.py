@@ -95,8 +95,20 @@ def _complete(document: dict[str, Any], catalogue: Catalogue, available: Collect
                 for name in catalogue.arms
             ]
             table["arms"] = [msgspec.to_builtins(arm) for arm in arms]
-            if len({arm.price for arm in arms if arm.enabled}) < 2:
-                table.pop("quality", None)  # nothing to save
+            _fit_quality(table, [arm for arm in arms if arm.enabled])
+
+
+def _fit_quality(table: dict[str, Any], enabled: list[Arm]) -> None:
+    """Quality is measured by the dearest model, of several the first; where all cost the same nothing can be saved."""
+    quality = table.get("quality")
+    if len({arm.price for arm in enabled}) < 2:
+        table.pop("quality", None)
+    elif isinstance(quality, dict) and "of" not in quality and "baseline" not in table:
+        quality["of"] = _dearest(enabled).name
+
+
+def _dearest(arms: list[Arm]) -> Arm:
+    return max(arms, key=lambda arm: arm.price)
 
 
 def _misfits(found: Mapping[str, DomainSpec], specs: list[DomainSpec]) -> "list[str]":
@@ -140,8 +152,7 @@ def _quality(floor: Quality | None, enabled: list[Arm]) -> Quality | None:
         return None
     if floor.of in {arm.name for arm in enabled}:
         return floor
-    dearest = max(enabled, key=lambda arm: arm.price)
-    return msgspec.structs.replace(floor, of=dearest.name)
+    return msgspec.structs.replace(floor, of=_dearest(enabled).name)
 
 
 def _budget(pace: Budget | None, enabled: list[Arm], settings: GuildSettings) -> Budget | None:

@@ -87,6 +87,15 @@ def test_a_model_without_a_key_is_a_disabled_arm():
     assert len(template.arms) == len(CATALOGUE.arms)
 
 
+def test_of_several_dearest_models_quality_is_measured_by_the_first():
+    models = CATALOGUE.models
+    alike = {"a": models["gpt-4o-mini"], "b": models["gpt-4o"], "c": models["gpt-4o"]}
+    template = read_template(BOT, msgspec.structs.replace(CATALOGUE, models=alike))
+    assert _by_domain(template.of("guild-1", GuildSettings()))["model_routing"].quality.of == "b"
+    same = read_template(BOT, msgspec.structs.replace(CATALOGUE, models={"b": models["gpt-4o"], "c": models["gpt-4o"]}))
+    assert _by_domain(same.of("guild-1", GuildSettings()))["model_routing"].quality is None
+
+
 def test_content_is_used_only_where_it_is_allowed():
     for allowed in (False, True):
         specs = _by_domain(TEMPLATE.of("guild-1", GuildSettings(content_features=allowed)))
@@ -104,7 +113,7 @@ def test_content_is_used_only_where_it_is_allowed():
         (('missing = "mean" ', "#"), 'expected "mean"'),
         (('name = "user_engagement"', 'name = "engagement"'), "no domain user_engagement"),
         (('tenant = "direct"', 'tenants = ["direct", "acme"]'), "several tenants"),
-        (("weight = 0.5", "weigth = 0.5"), 'Did you mean "weight"'),
+        (("weight = 0.8", "weigth = 0.8"), 'Did you mean "weight"'),
     ],
 )
 def test_a_template_that_does_not_fit_the_bot_is_refused_with_what_to_mend(tmp_path, change, expected):
