@@ -4,6 +4,7 @@ Each is a component of the reward with an id of its own.  It is safe before Disc
 component the first one counts, and people are told so.
 """
 
+import asyncio
 import time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,6 +29,7 @@ DISPLEASED: Final = frozenset("👎😡😠🤬😞😒🙄💩🤮🤢❌🚫�
 #: Answers to the same question, the first one included.
 _MOST_ANSWERS: Final = 4
 _WHO_CHARACTERS: Final = 22
+_SETTLED_AT_ONCE: Final = 50  # so that nobody else waits
 
 
 def reaction_value(emoji: str) -> float | None:
@@ -101,20 +103,22 @@ class Feedback:
 
     async def settle(self) -> None:
         """Record about answers that are old enough that people were silent: of what they could do, they did not."""
-        while questions := self._bot.journal.to_settle(time.time() - self._pace.settle, 500):
-            for each in questions:
-                if each.acted is None or not each.rewards or _unanswered(each):
-                    continue
-                decision = each.acted.decision
-                absent = [
-                    name for name in (REPLIED, REGENERATED, DELETED) if not self._bot.journal.heard(decision, name)
-                ]
-                silence = dict.fromkeys(absent, 0.0)
-                if not silence or not each.acted.recorded:
-                    continue
-                if not await self._recording.observe(each.tenant, decision, silence, "silence"):
-                    return
-            self._bot.journal.settled([each.id for each in questions])
+        while questions := self._bot.journal.to_settle(time.time() - self._pace.settle, _SETTLED_AT_ONCE):
+            recorded = await asyncio.gather(*(self._settled(each) for each in questions))
+            self._bot.journal.settled([each.id for each, done in zip(questions, recorded, strict=True) if done])
+            if not all(recorded):
+                return  # with the next sweep
+
+    async def _settled(self, question: Question) -> bool:
+        """False: it could not be recorded."""
+        acted = question.acted
+        if acted is None or not acted.recorded or not question.rewards or _unanswered(question):
+            return True
+        heard = self._bot.journal.heard
+        absent = [name for name in (REPLIED, REGENERATED, DELETED) if not heard(acted.decision, name)]
+        if not absent:
+            return True
+        return await self._recording.observe(question.tenant, acted.decision, dict.fromkeys(absent, 0.0), "silence")
 
     async def _again(self, interaction: discord.Interaction[Any], tenant: str, language: str) -> str | None:
         """Another answer is wanted; why there will be none, if so."""
