@@ -160,7 +160,7 @@ async def test_a_zombie_connection_is_left() -> None:
             local.gateway.mute()
             ada.post(guild.find("general"), "anyone?")
             await local.until(lambda _: bot.all("message"))
-            assert bot.latency < 1
+            assert bot.latency < 30
         assert local.gateway.counts["resume"] >= 1
         assert local.gateway.counts["identify"] == 1
 
