@@ -55,7 +55,7 @@ def files(tmp_path):
     return write
 
 
-async def test_people_leave_no_traces(kafka, deployment_prefix, tmp_path, local, files, capfd):
+async def test_people_leave_no_traces(kafka, deployment_prefix, tmp_path, local, files, capfd, caplog):
     """They ask in a channel, in a thread of replies, by command and directly; rate, allow words, and delete."""
     home, state = tmp_path / "deployment", tmp_path / "bot"
     options = ("--early-ms", "500", "--checkpoint-seconds", "0.3")
@@ -106,7 +106,7 @@ async def test_people_leave_no_traces(kafka, deployment_prefix, tmp_path, local,
     assert new not in units
     assert kept["pseudonym"] in units
     _holds_what_was_decided(kept, found)
-    seen = _everything(found, home, kafka.data_dir, [state / "spool"], "".join(capfd.readouterr()))
+    seen = _everything(found, home, kafka.data_dir, [state / "spool"], "".join(capfd.readouterr()) + caplog.text)
     for needle, where in [(tenant, "table"), ("in force", "log"), *((unit, "topic") for unit in units)]:
         assert any(place.startswith(where) and needle.encode() in data for place, data in seen), "it would find nothing"
     ids = {"ada": ada.id, "channel": channel.id, "direct": ada.direct().id}

@@ -1,5 +1,6 @@
 """The bot's features hold no content unless asked to, are what the documentation says, and are the same every time."""
 
+import doctest
 import re
 import time
 from pathlib import Path
@@ -17,6 +18,7 @@ from producers.discord.features import (
     ROUTING,
     analysis_features,
     engagement_features,
+    language,
     routing_features,
 )
 from producers.discord.features.language import language_of
@@ -169,6 +171,10 @@ def test_each_number_says_what_it_means():
 )
 def test_language_is_guessed_coarsely(text, client, expected):
     assert language_of(text, client) == expected
+
+
+def test_examples():
+    assert doctest.testmod(language).failed == 0
 
 
 @pytest.mark.parametrize("domain", FEATURES)
