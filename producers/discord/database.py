@@ -19,6 +19,8 @@ import structlog
 from schemas.errors import CroupierError
 
 _BUSY_MS: Final = 10_000
+#: Rows are small, and a write puts every page that it touches into the log, whole.
+_PAGE_BYTES: Final = 1024
 #: After so many writes the log is moved into the database, so that it stays small.
 _CHECKPOINT_EVERY: Final = 2_000
 
@@ -74,7 +76,7 @@ class Database:
         changed = self._connection.execute(statement, values).rowcount
         self._writes += 1
         if self._writes % _CHECKPOINT_EVERY == 0 and (self._moving is None or self._moving.done()):
-            self._moving = self._thread.submit(_checkpoint, self._path, "PASSIVE")
+            self._moving = self._thread.submit(_checkpoint, self._path, "PASSIVE", "RESTART")
         return changed
 
     @contextmanager
@@ -90,7 +92,7 @@ class Database:
 
     async def settle(self) -> None:
         """Wait until all that was written is on the disk, and what was deleted is on it no more."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, _checkpoint, self._path, "TRUNCATE")
+        await asyncio.get_running_loop().run_in_executor(self._thread, _checkpoint, self._path, "PASSIVE", "TRUNCATE")
 
     def close(self) -> None:
         """Put everything on the disk."""
@@ -102,6 +104,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     settings: Sequence[str] = (
         f"busy_timeout = {_BUSY_MS}",
+        f"page_size = {_PAGE_BYTES}",
         "journal_mode = WAL",
         "synchronous = NORMAL",
         "secure_delete = ON",
@@ -112,11 +115,17 @@ def _connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _checkpoint(path: Path, how: str) -> None:
+def _checkpoint(path: Path, *how: str) -> None:
+    """Move the log into the database, and begin it anew.
+
+    First without keeping writers out, which does most of the work; then with them out, because a log that is written to
+    all the time is never begun anew otherwise, and grows by megabytes a second.
+    """
     connection = _connect(path)
     try:
-        busy, _, _ = connection.execute(f"PRAGMA wal_checkpoint({how})").fetchone()
+        for each in how:
+            busy, _, _ = connection.execute(f"PRAGMA wal_checkpoint({each})").fetchone()
     finally:
         connection.close()
-    if busy and how == "TRUNCATE":
+    if busy and "TRUNCATE" in how:
         _log.warning("a database could not be settled because it is in use; it will be later", file=path.name)

@@ -3,11 +3,13 @@
 import os
 import stat
 import time
+from hashlib import sha256
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from producers.discord.database import Database
 from producers.discord.journal import Given, Journal, Question
 from producers.discord.people import LocalPeople, pseudonyms
 from producers.discord.people.askers import Askers
@@ -273,3 +275,16 @@ def test_a_pseudonym_takes_a_small_part_of_the_time_there_is(people):
 
 def _on_disk(directory, needle):
     return any(needle in path.read_bytes() for path in directory.iterdir() if path.is_file())
+
+
+def test_the_log_of_a_database_does_not_grow_while_it_is_written_to_all_the_time(tmp_path):
+    """It is moved into the database and begun anew, however busy the bot is."""
+    database = Database(
+        tmp_path / "busy.sqlite", "CREATE TABLE IF NOT EXISTS rows (name TEXT PRIMARY KEY) WITHOUT ROWID"
+    )
+    for number in range(12_000):
+        database.write("INSERT INTO rows VALUES (?)", sha256(b"%d" % number).hexdigest())
+    log = (tmp_path / "busy.sqlite-wal").stat().st_size
+    assert database.row("SELECT count(*) FROM rows") == (12_000,)
+    database.close()
+    assert log < 12_000 * 1024
