@@ -59,7 +59,7 @@ class Deployed(CroupierBot):
         if not gc.get_freeze_count():
             gc.collect()
             gc.freeze()
-            gc.set_threshold(20_000, 20, 50)
+            gc.set_threshold(20_000, 20, 10)
 
 
 def available(catalogue: Catalogue, environment: Mapping[str, str]) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import discord
 from discord import ui
 
+from .errors import explain
 from .journal import Acted
 from .words import say
 
@@ -42,9 +43,12 @@ class AnswerButton(ui.DynamicItem[ui.Button[Any]], template=_TEMPLATE):
         return cls(match["what"], match["tenant"], match["decision"])
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        """It was pressed."""
+        """It was pressed.  discord.py would log errors with the id of the button."""
         bot: CroupierBot = interaction.client
-        await bot.feedback.pressed(interaction, self.what, self.tenant, self.decision)
+        try:
+            await bot.feedback.pressed(interaction, self.what, self.tenant, self.decision)
+        except Exception as error:
+            await explain(interaction, error, bot.language(self.tenant, interaction.locale.value))
 
 
 def answer_view(tenant: str, acted: Acted, language: str) -> ui.View:

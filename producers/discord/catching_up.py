@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import discord
 import structlog
 
-from .insisting import insist
+from .insisting import insist, passing
 from .pace import Pace
 from .places import place
 from .tenants import DIRECT, tenant_of
@@ -94,9 +94,14 @@ class CatchingUp:
         """How many questions were found."""
         async with self._slots:
             try:
-                messages = await insist(lambda: _read(channel, since - _FEEDBACK), self._pace.deliver)
-            except discord.HTTPException as error:  # not for us, or not there any more
-                _log.info("could not look for what was missed", status=error.status, code=error.code)
+                messages = await insist(lambda: _read(channel, since - _FEEDBACK), self._pace.too_late)
+            except Exception as error:
+                if passing(error):
+                    self._bot.failed(
+                        "catching up", error
+                    )  # for a quarter of an hour: what was asked then is too old now
+                elif not isinstance(error, discord.HTTPException):  # which says: not for us, or not there any more
+                    raise
                 return 0
             me = self._bot.me
             answered = {each.reference.message_id for each in messages if each.author.id == me and each.reference}
