@@ -1,11 +1,13 @@
 """`croupier bot --check` says of each thing whether it is as it must be, and what to do; and posts nothing."""
 
+import asyncio
+import json
 from contextlib import asynccontextmanager
 
 import pytest
 from discord import Permissions
 
-from infra.bot.checking import checks
+from infra.bot.checking import checks, report
 from infra.bot.settings import BotSettings, read_token
 from infra.kafka.ports import free_port
 from infra.kafka.topics import create_topics
@@ -32,6 +34,7 @@ async def setting(local, directory, bootstrap, *, key="right", **changes):
             with pointed_at(local):  # and back to where it pointed
                 return {each.what: each async for each in checks(settings, token, environment)}
 
+        found.settings = settings
         yield found
 
 
@@ -67,6 +70,22 @@ async def test_what_is_wrong_is_said_one_by_one_with_what_to_do(local, tmp_path)
         assert not (await check(token="bm9ib2R5.nobody.nobody"))["token"].ok
         no_key = await check(environment={})
         assert "LOCAL_MODELS_KEY" in no_key["files"].detail and not no_key["provider local"].ok
+
+
+async def test_its_report_is_for_people_or_for_machines_and_its_exit_code_for_both(local, tmp_path, capsys):
+    local.guild("Home", "general", bot_permissions=Permission(NEEDED.value))
+    async with setting(local, tmp_path, f"127.0.0.1:{free_port()}") as check:
+        for as_json in (False, True):
+            with pointed_at(local):
+                code = await asyncio.to_thread(report, check.settings, local.token, KEY, as_json=as_json)
+            assert code == 1, "Kafka is away"
+            said = capsys.readouterr().out
+            if as_json:
+                told = json.loads(said)
+                assert not told["ok"] and [each["what"] for each in told["checks"] if not each["ok"]] == ["kafka"]
+            else:
+                lines = " ".join(said.split())
+                assert "NOT kafka:" in lines and "ok token:" in lines and "mend what is marked NOT" in lines
 
 
 async def test_without_servers_it_says_how_to_invite(local, tmp_path):

@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from infra.kafka.ports import free_port
+from infra.standins.discord import Discord, Rules
 from infra.standins.models import Fault
 from producers.discord.words import say
 from tests.bot.process import running
@@ -155,6 +156,27 @@ async def test_reconnects_replays_and_invalid_sessions_neither_lose_nor_double(l
         assert [len(answers_to(local, each)) for each in asked] == [1] * 30
         assert set(bot.deciding.decided) == {f"r-{each.id}-0" for each in asked}
         assert local.gateway.counts["resume"] > 3 and local.gateway.counts["identify"] > 3
+
+
+async def test_each_shard_catches_up_with_what_it_missed(tmp_path):
+    """Three shards; one after the other loses its session, while people ask on all of them."""
+    rules = Rules(identify_window=0.0, shards=3, max_concurrency=3)
+    async with Discord(rules) as local, served() as models:
+        guilds = [local.guild(f"Home {n}", "general") for n in range(9)]
+        people = [local.person(f"Ada {n}", guild) for n, guild in enumerate(guilds)]
+        async with answering(local, tmp_path, models) as bot:
+            assert len(bot.shards) == 3 == len({guild.shard_id for guild in bot.guilds})
+            asked = []
+            for shard in range(3):
+                local.gateway.invalidate(resumable=False, shard=shard)
+                local.gateway.drop(shard=shard)
+                asked += [
+                    ada.post(guild.find("general"), f"{local.bot.mention} what is {shard}?")
+                    for ada, guild in zip(people, guilds, strict=True)
+                ]
+                await local.until(lambda _, so_far=len(asked): len(bot.deciding.rewards) == so_far, 30)
+            assert [len(answers_to(local, each)) for each in asked] == [1] * 27
+            assert bot.metrics.caught_up._value.get() > 0
 
 
 async def test_sigkill_in_mid_answer_and_again(local, home, tmp_path):
