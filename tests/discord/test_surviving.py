@@ -174,7 +174,7 @@ async def test_each_shard_catches_up_with_what_it_missed(tmp_path):
                     ada.post(guild.find("general"), f"{local.bot.mention} what is {shard}?")
                     for ada, guild in zip(people, guilds, strict=True)
                 ]
-                await local.until(lambda _, so_far=len(asked): len(bot.deciding.rewards) == so_far, 30)
+                await local.until(lambda _, shard=shard: len(bot.deciding.rewards) == 9 * (shard + 1), 30)
             assert [len(answers_to(local, each)) for each in asked] == [1] * 27
             assert bot.metrics.caught_up._value.get() > 0
 
