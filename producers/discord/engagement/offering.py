@@ -132,7 +132,10 @@ def _message(made: Made, text: str, language: str) -> dict[str, Any] | None:
     """What to send; None: the model's text has nothing of the kind."""
     if made.arm == QUESTIONS:
         questions = questions_of(text)
-        return {"view": questions_view(made.tenant, made.decision, questions)} if questions else None
+        if not questions:
+            return None
+        view = questions_view(made.tenant, made.decision, questions)
+        return {"content": f"-# {say(language, 'engagement.next')}", "view": view}
     if made.arm == POLL:
         idea = poll_of(text)
         if idea is None:
