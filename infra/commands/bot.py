@@ -1,6 +1,7 @@
 """`croupier bot`: the Discord bot, until told to stop; or, with --check, whether everything it needs is there."""
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +9,7 @@ import typer
 
 from infra.bot.settings import MODELS, TEMPLATE, BotSettings, read_token
 from infra.connection import bootstrap_servers, home
+from schemas.errors import CroupierError
 
 from .options import AsJson, Bootstrap, Prefix
 
@@ -105,6 +107,7 @@ def bot(
     as_json: AsJson = False,
 ) -> None:
     """Run the Discord bot (docs/discord.md says how to get from nothing to a running one)."""
+    _check_extra()
     from infra.logs import configure_logs
     from stream_workers.runtime.loop import run
 
@@ -117,7 +120,7 @@ def bot(
         discord_api=discord_api,
         message_content=message_content,
         deadline_ms=deadline_ms,
-        instructions="" if instructions is None else instructions.read_text(encoding="utf-8").strip(),
+        instructions="" if instructions is None else _text(instructions),
         fetch_links=fetch_links,
         http_host=http_host,
         http_port=http_port,
@@ -135,7 +138,6 @@ def bot(
     from infra.bot.run import run_bot
     from infra.state_directory import claim_state_directory
     from producers.discord.errors import told
-    from schemas.errors import CroupierError
 
     configure_logs("bot")
     settings = replace(settings, state=claim_state_directory(state, home(), "bot"))
@@ -146,3 +148,19 @@ def bot(
     except Exception as error:
         structlog.stdlib.get_logger(__name__).error("ended; a restart may help", **told(error))
         raise typer.Exit(EXIT_FAILED) from None
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise CroupierError(f"{file}: the instructions can not be read ({error})") from None
+
+
+def _check_extra() -> None:
+    missing = [name for name in ("discord", "openai", "anthropic") if find_spec(name) is None]
+    if missing:
+        raise CroupierError(
+            f"the bot needs what is not installed here: {', '.join(missing)}. Install its extra: pip install '.[bot]' "
+            "where Croupier's source is, or `make setup`"
+        )

@@ -4,13 +4,12 @@ What happens when the process ends in between is in docs/decisions/0013-answerin
 """
 
 import asyncio
-import math
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import discord
 
@@ -32,8 +31,8 @@ from .places import place
 from .ports import MODEL_ROUTING, Answered
 from .recording import Recording
 from .streaming import Streaming
-from .surface import Surface
 from .tasks import Tasks
+from .typing_sign import TypingSign
 from .words import say
 
 if TYPE_CHECKING:
@@ -43,9 +42,6 @@ Gather = Callable[[], Awaitable[Asked]]
 Who = tuple[str, int]  # tenant and user
 #: Is told of every answer that can be seen.
 Told = Callable[[AnsweredQuestion], None]
-
-_TYPING_SECONDS: Final = 8.0  # Discord shows it for ten
-_MOST_TYPED: Final = 10_000
 
 
 class Answerer:
@@ -61,11 +57,11 @@ class Answerer:
         self._pace = pace = bot.pace
         self._told = told
         self._gathering = Gathering(bot, pace.deliver)
+        self._sign = TypingSign(pace.typing_after)
         self._tasks = Tasks(bot.metrics.running.set)
         self._slots = asyncio.Semaphore(pace.running)
         self._asking: Counter[Who] = Counter()
         self._withdrawn: set[int] = set()
-        self._typed: dict[int, float] = {}  # when we last said that we type, by channel
 
     @property
     def running(self) -> int:
@@ -158,7 +154,7 @@ class Answerer:
         known = resumed or question.kind != "message"  # something of the answer may be there
         posted = self._bot.journal.messages(question.id) if known else []
         delivery = Delivery(surface, self._bot.journal, question, posted)
-        typing = asyncio.create_task(self._type(question.channel, surface, delivery))
+        typing = asyncio.create_task(self._sign.give(question.channel, surface, delivery))
         try:
             with self._counted(who):
                 await self._answered_or_refused(question, delivery, gather, who, resumed=resumed)
@@ -334,19 +330,6 @@ class Answerer:
             self._bot.journal.done(question.id)
         else:
             await self._recording.answer(question.id)
-
-    async def _type(self, channel: int, surface: Surface, delivery: Delivery) -> None:
-        """Discord shows it for the whole channel, so one of several answers there says it for all."""
-        await asyncio.sleep(self._pace.typing_after)
-        while not delivery.begun:
-            now = time.monotonic()
-            if now - self._typed.get(channel, -math.inf) >= _TYPING_SECONDS:
-                self._typed[channel] = now
-                with suppress(Exception):  # a sign that does not show is worth less than the answer
-                    await surface.typing()
-            await asyncio.sleep(_TYPING_SECONDS)
-        if len(self._typed) > _MOST_TYPED:
-            self._typed.clear()
 
     @contextmanager
     def _counted(self, who: Who | None) -> Iterator[None]:

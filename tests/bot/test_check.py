@@ -2,7 +2,10 @@
 
 import asyncio
 import json
+import subprocess
+import sys
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from discord import Permissions
@@ -19,6 +22,7 @@ from tests.discord.answering_bot import served
 from tests.standins.clients import local, pointed_at
 
 __all__ = ["local"]
+ROOT = Path(__file__).parents[2]
 KEY = {"LOCAL_MODELS_KEY": "right"}
 
 
@@ -118,3 +122,17 @@ def test_every_permission_that_is_needed_is_missed_when_it_is_not_there():
     assert missing(Permissions.none()) == [name.replace("_", " ") for name in REASONS]
     assert missing(NEEDED) == [] == missing(Permissions.all())
     assert not NEEDED.administrator and not NEEDED.manage_messages, "no more than it takes"
+
+
+def test_without_its_extra_the_command_line_works_and_the_bot_says_what_to_install(tmp_path):
+    """As in the image of the workers, which has no discord.py."""
+    code = (
+        "import sys\n"
+        "sys.modules |= dict.fromkeys(['discord', 'openai', 'anthropic', 'tenacity', 'lxml'])\n"
+        "sys.argv = ['croupier', 'bot']\n"
+        "import infra.cli\n"
+        "infra.cli.main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "pip install '.[bot]'" in " ".join(done.stderr.split())
