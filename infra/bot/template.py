@@ -12,9 +12,13 @@ from typing import Any, Final
 import msgspec
 
 from infra.domains.file import check_file
+from producers.discord import conversation
+from producers.discord.asked import MOST_IMAGES
 from producers.discord.features import FEATURES
+from producers.discord.pace import Pace
 from producers.discord.ports import MODEL_ROUTING, GuildSettings
 from producers.providers.catalogue import Catalogue, Model
+from producers.providers.estimate import IMAGE_TOKENS, text_tokens
 from producers.providers.prices import expected_cost
 from schemas.domains import Arm, Budget, DomainSpec, Quality
 from schemas.errors import SpecificationError
@@ -22,9 +26,11 @@ from schemas.errors import SpecificationError
 #: A question of the usual size, with its conversation, and the answer to it.
 EXPECTED_INPUT_TOKENS: Final = 600
 EXPECTED_OUTPUT_TOKENS: Final = 350
-#: The largest request that the bot makes: the conversation it sends along is cut at this.
-MOST_INPUT_TOKENS: Final = 8_000
-MOST_OUTPUT_TOKENS: Final = 1_024
+#: The largest request that the bot makes: the conversation, a question and the instructions, in a script of which a
+#: token holds half as many characters as the catalogue says, and pictures.
+MOST_CHARACTERS: Final = conversation.MOST_CHARACTERS + 8_000
+MOST_PICTURE_TOKENS: Final = MOST_IMAGES * IMAGE_TOKENS
+MOST_OUTPUT_TOKENS: Final = Pace().output_tokens
 
 #: Domains whose features may hold content.
 _WITH_CONTENT: Final = frozenset(
@@ -80,7 +86,8 @@ def read_template(path: Path, catalogue: Catalogue, available: Collection[str] |
 def arm_of(name: str, model: Model, *, enabled: bool = True) -> Arm:
     """A model as an arm: what a question is expected to cost, and what one can cost."""
     output = min(MOST_OUTPUT_TOKENS, model.most_output_tokens)
-    most = expected_cost(model, min(MOST_INPUT_TOKENS, model.context_length), output)
+    given = 2 * text_tokens(model, MOST_CHARACTERS) + MOST_PICTURE_TOKENS
+    most = expected_cost(model, min(given, model.context_length), output)
     price = expected_cost(model, EXPECTED_INPUT_TOKENS, EXPECTED_OUTPUT_TOKENS)
     return Arm(name, price=min(price, most), enabled=enabled, most=most)
 

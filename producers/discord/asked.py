@@ -16,7 +16,7 @@ from .ports import Conversation, Seen
 #: Characters of a question that are shown above its answer, because Discord does not show what a command was given.
 _QUOTED: Final = 300
 #: Pictures that a model is sent at most.
-_MOST_IMAGES: Final = 4
+MOST_IMAGES: Final = 4
 
 
 class Asked(Struct, frozen=True):
@@ -53,7 +53,7 @@ async def of_message(message: discord.Message, tenant: str, me: int, journal: Jo
             language=None,
         ),
         said.statistics(message),
-        (*said.turns(me), Message("user", text, images[:_MOST_IMAGES])),
+        (*said.turns(me), Message("user", text, images[:MOST_IMAGES])),
     )
 
 
