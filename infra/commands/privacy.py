@@ -1,21 +1,24 @@
 """`croupier privacy`: what the bot keeps of people, for who runs it (docs/discord-privacy.md)."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
 from rich.table import Table
 
-from infra.bot.logged import LogOfDecisions
-from infra.bot.stores import people_there
 from infra.connection import bootstrap_servers
 from schemas.errors import CroupierError
 
 from .exits import explained, run
 from .options import AsJson, Bootstrap, Prefix
 from .printing import print_json, say, show
+
+if TYPE_CHECKING:
+    from producers.discord.people import LocalPeople
 
 app = typer.Typer(help="See, export and delete what the Discord bot keeps of people.", no_args_is_help=True)
 
@@ -28,7 +31,7 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 @app.command()
 def status(state: State, as_json: AsJson = False) -> None:
     """Show of how many people something is kept, by tenant."""
-    with explained(as_json=as_json), people_there(state) as people:
+    with explained(as_json=as_json), _people(state) as people:
         found = people.summaries()
     if as_json:
         print_json(msgspec.to_builtins(found))
@@ -43,7 +46,7 @@ def status(state: State, as_json: AsJson = False) -> None:
 @app.command()
 def rotate(tenant: Tenant, state: State, as_json: AsJson = False) -> None:
     """Give a tenant a new key: everybody there gets a new pseudonym."""
-    with explained(as_json=as_json), people_there(state) as people:
+    with explained(as_json=as_json), _people(state) as people:
         if tenant not in {each.tenant for each in people.summaries()}:
             raise CroupierError(f"nothing is kept of a tenant {tenant}: `croupier privacy status` lists those that are")
         run(people.rotate(tenant))
@@ -61,8 +64,10 @@ def export(
     prefix: Prefix = "",
 ) -> None:
     """Print all that is kept of a person, in every tenant, as JSON."""
-    with explained(as_json=True), people_there(state) as people:
+    with explained(as_json=True), _people(state) as people:
         if log:
+            from infra.bot.logged import LogOfDecisions
+
             people.keeps(LogOfDecisions(bootstrap_servers(bootstrap), prefix))
         print_json([run(people.export(tenant, user)) for tenant in run(people.known(user))])
 
@@ -70,7 +75,7 @@ def export(
 @app.command()
 def delete(user: User, state: State, yes: Yes = False, as_json: AsJson = False) -> None:
     """Delete all that is kept of a person, in every tenant: what is in Kafka can not be linked any more."""
-    with explained(as_json=as_json), people_there(state) as people:
+    with explained(as_json=as_json), _people(state) as people:
         tenants = run(people.known(user))
         _confirm(f"Delete what is kept of this user in {len(tenants)} tenants? It can not be undone.", yes or as_json)
         rows = sum(run(people.forget(tenant, user)) for tenant in tenants)
@@ -80,10 +85,18 @@ def delete(user: User, state: State, yes: Yes = False, as_json: AsJson = False) 
 @app.command()
 def forget(tenant: Tenant, state: State, yes: Yes = False, as_json: AsJson = False) -> None:
     """Delete a tenant's key and everybody in it: nothing of it in Kafka can be linked to anybody any more."""
-    with explained(as_json=as_json), people_there(state) as people:
+    with explained(as_json=as_json), _people(state) as people:
         _confirm(f"Delete the key and all people of {tenant}? It can not be undone.", yes or as_json)
         count = run(people.forget_tenant(tenant))
     _report(f"Deleted the key of {tenant} and {count} people.", {"people": count}, as_json)
+
+
+@contextmanager
+def _people(state: Path) -> "Iterator[LocalPeople]":
+    from infra.bot.stores import people_there  # half a second that only who needs it waits
+
+    with people_there(state) as people:
+        yield people
 
 
 def _confirm(question: str, sure: bool) -> None:
