@@ -37,14 +37,14 @@ def test_sums_are_those_by_hand() -> None:
 
 @pytest.fixture(scope="module")
 def summaries() -> list[DomainFigures]:
-    """Of 40 logs; all models please as often."""
+    """Of 24 logs; all models please as often."""
     domain = spec(reward={"thumbs": Component()}, default_reward=0.5)
-    return [summed("model_routing", list(outcomes(seed, 250)), domain) for seed in range(1, 41)]
+    return [summed("model_routing", list(outcomes(seed, 250)), domain) for seed in range(1, 25)]
 
 
 def _holds(intervals: Sequence[Interval | None], truth: float) -> bool:
-    """Whether as many of 40 hold the truth as 95% intervals should: with 93%, fewer than 33 have probability 0.004."""
-    return sum(each is not None and each.lower <= truth <= each.upper for each in intervals) >= 33
+    """Whether as many of 24 hold the truth as 95% intervals should: with 93%, fewer than 19 have probability 0.005."""
+    return sum(each is not None and each.lower <= truth <= each.upper for each in intervals) >= 19
 
 
 def test_the_saving_is_the_true_one_as_often_as_the_interval_says(summaries: list[DomainFigures]) -> None:
