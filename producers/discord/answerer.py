@@ -95,7 +95,7 @@ class Answerer:
             return
         self._bot.metrics.resumed.inc()
         if question.state == "shown":
-            self._tasks.run(question.id, self._guarded(question, self._recording.answer(question.id)))
+            self._tasks.run(question.id, self._guarded(question, partial(self._recording.answer, question.id)))
         else:
             self._run(question, None, None, None, resumed=True)
 
@@ -119,14 +119,13 @@ class Answerer:
         *,
         resumed: bool,
     ) -> None:
-        self._tasks.run(
-            question.id, self._guarded(question, self._one(question, gather, who, acknowledge, resumed=resumed))
-        )
+        work = partial(self._one, question, gather, who, acknowledge, resumed=resumed)
+        self._tasks.run(question.id, self._guarded(question, work))
 
-    async def _guarded(self, question: Question, work: Awaitable[None]) -> None:
+    async def _guarded(self, question: Question, work: Callable[[], Awaitable[None]]) -> None:
         """What fails is told the operator; the question stays open, and the sweep goes on with it."""
         try:
-            await work
+            await work()
         except asyncio.CancelledError:
             if question.id not in self._withdrawn:
                 raise

@@ -188,7 +188,7 @@ async def test_sigkill_in_mid_answer_and_again(local, home, tmp_path):
         asked, command = [], None
         for n in range(2):
             async with running(tmp_path, local, models.url, nowhere) as bot:
-                await local.until(lambda _: local.ready(), 60)
+                await local.until(lambda _: local.ready(), 120)
                 asked.append(ada.post(general, f"{local.bot.mention} what is number {n}?"))
                 command = command or ada.use(general, "ask", question="what is a hash map?")
                 await local.until(lambda _: all(answers_to(local, each) for each in asked), 30)
@@ -197,7 +197,7 @@ async def test_sigkill_in_mid_answer_and_again(local, home, tmp_path):
         models.faults.clear()
         async with running(tmp_path, local, models.url, nowhere):
             shown = lambda: [command.response, *(answers_to(local, each)[0] for each in asked)]  # noqa: E731
-            await local.until(lambda _: all(each.components for each in shown()), 60)
+            await local.until(lambda _: all(each.components for each in shown()), 120)
         assert all(each.content.endswith("does.") for each in shown())
         assert [len(answers_to(local, each)) for each in asked] == [1, 1]
         assert len([each for each in general.messages.values() if each.author is local.bot]) == 3
