@@ -13,6 +13,7 @@ from infra.commands import (
     evaluate,
     explain,
     fleet,
+    kpis,
     privacy,
     replay,
     roi,
@@ -90,6 +91,7 @@ app.add_typer(privacy.app, name="privacy")
 app.command()(tail.tail)
 app.command()(explain.explain)
 app.command()(evaluate.evaluate)
+app.command()(kpis.kpis)
 app.command()(roi.roi)
 app.command()(status.status)
 app.command()(verify.verify)

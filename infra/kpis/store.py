@@ -85,21 +85,26 @@ class KpiStore:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, bootstrap: str, prefix: str = "") -> AsyncIterator[Self]:
-        """Read a deployment's KPIs from their beginning, and follow them until the end of the context."""
+    async def open(
+        cls, bootstrap: str, prefix: str = "", partitions: Callable[[Log], Iterable[int]] | None = None
+    ) -> AsyncIterator[Self]:
+        """Read a deployment's KPIs from their beginning, and follow them until the end of the context.
+
+        partitions: of the topic that are wanted; None: all.
+        """
         store = cls()
         async with Log.open(bootstrap, prefix) as log:
-            following = asyncio.create_task(store.follow(log))
+            following = asyncio.create_task(store.follow(log, partitions and partitions(log)))
             try:
                 yield store
             finally:
                 following.cancel()
                 await asyncio.gather(following, return_exceptions=True)
 
-    async def follow(self, log: Log) -> None:
+    async def follow(self, log: Log, partitions: Iterable[int] | None = None) -> None:
         """Take every record from the beginning on, without end; what ends it, `caught_up` raises, too."""
         try:
-            bounds = await log.bounds(KPIS.name)
+            bounds = await log.bounds(KPIS.name, partitions)
             self._behind = {number: end for number, (begin, end) in bounds.items() if end > begin}
             if not self._behind:
                 self._caught_up.set()

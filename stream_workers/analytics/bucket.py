@@ -1,5 +1,6 @@
 """What is kept of one bucket of time of a tenant's domain, arm, policy and specification: sums in the log's order."""
 
+import math
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple, get_args
 
@@ -76,8 +77,12 @@ class BucketId(NamedTuple):
 
     def expired(self, clock_s: int) -> bool:
         """Whether it takes nothing more and is dropped.  clock_s: the log's time, seconds since 1970."""
+        return self.expires() <= clock_s
+
+    def expires(self) -> float:
+        """When that is, by the log's time, seconds since 1970; infinite: never."""
         kept = KEPT_SECONDS.get(self.granularity)
-        return kept is not None and self.start + SECONDS[self.granularity] + kept <= clock_s
+        return math.inf if kept is None else self.start + SECONDS[self.granularity] + kept
 
 
 _names_of_key = msgspec.msgpack.Decoder(tuple[str, str, str, str, int]).decode

@@ -1,7 +1,7 @@
 """The analytics stage of one partition: outcomes in, sums per tenant, domain, arm, policy and time out."""
 
 import operator
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from msgspec import Raw
@@ -21,8 +21,8 @@ from .measures import baseline_of, propensities_of, terms
 
 #: Buckets kept in memory between checkpoints; about 2 kB each.  Outcomes of older times load theirs again.
 CACHED_BUCKETS: Final = 16_384
-#: With so many more, what changed is stored before the checkpoint.
-_MORE_BUCKETS: Final = 2 * CACHED_BUCKETS
+#: With so many changed ones, they are stored before the checkpoint: it must not stand still for long, nor memory grow.
+_CHANGED_BUCKETS: Final = 4096
 
 _SPEC_PREFIX = b"spec/"
 _CLOCK = b"clock"
@@ -35,11 +35,12 @@ _APPLIED: Final = operator.attrgetter("applied")
 class _Open:
     """A bucket in memory."""
 
-    __slots__ = ("applied", "bucket", "changed", "id")
+    __slots__ = ("applied", "bucket", "changed", "id", "until")
 
     def __init__(self, bucket_id: BucketId, bucket: Bucket) -> None:
         self.id = bucket_id
         self.bucket = bucket
+        self.until = bucket_id.expires()  # it takes nothing from this time on, seconds since 1970
         self.applied = 0  # the offset after the last outcome that changed it
         self.changed = False  # and is not in the state yet
 
@@ -96,9 +97,9 @@ class AnalyticsProcessor:
                 self._apply(record)
             except BadRecordError as error:
                 self._dead(topic, record, error)
-            if len(self._buckets) > self._cached_buckets + _MORE_BUCKETS:
+            if len(self._changed) >= _CHANGED_BUCKETS:
                 self._store()
-                self._forget()
+                self._forget_most()
 
     def flush(self) -> None:
         """Put the changed buckets into the state and emit a `Kpi` for each, in the order of their last changes."""
@@ -108,8 +109,7 @@ class AnalyticsProcessor:
             self._state.put(_CLOCK, self._clock_ms.to_bytes(8, "big"))
             self._stored_clock_ms = self._clock_ms
         self._ordinals.flush()
-        if len(self._buckets) > self._cached_buckets:
-            self._forget()
+        self._forget_most()
 
     def _store(self) -> None:
         for each in sorted(self._changed, key=_APPLIED):
@@ -117,6 +117,10 @@ class AnalyticsProcessor:
             self._emit("kpis", each.id.record_key(), encode(each.bucket.kpi(each.id, each.applied)))
             each.changed = False
         self._changed.clear()
+
+    def _forget_most(self) -> None:
+        if len(self._buckets) > self._cached_buckets:
+            self._forget()
 
     def _forget(self) -> None:
         """Let go of buckets: all of them are in the state."""
@@ -217,21 +221,27 @@ class AnalyticsProcessor:
             )
         return change.spec
 
-    def _touched(self, place: _Place, arm: str, offset: int) -> Iterator[Bucket]:
+    def _touched(self, place: _Place, arm: str, offset: int) -> list[Bucket]:
         """The buckets that take what is counted of an arm: of each granularity that has not expired."""
-        known = self._open.setdefault(place, {}).get(arm)
+        arms = self._open.get(place)
+        if arms is None:
+            arms = self._open[place] = {}
+        known = arms.get(arm)
         if known is None:
-            known = self._open[place][arm] = self._opened(place, arm)
+            known = arms[arm] = self._opened(place, arm)
         clock_s = self._clock_ms // 1000
+        price, baseline = self._prices[place.tenant, place.domain].get(arm, (0.0, False))
+        found = []
         for each in known:
-            if each.id.expired(clock_s):
+            if each.until <= clock_s:
                 continue
             if not each.changed:
                 each.changed = True
                 self._changed.append(each)
             each.applied = offset + 1
-            each.bucket.price, each.bucket.baseline = self._prices[place.tenant, place.domain].get(arm, (0.0, False))
-            yield each.bucket
+            each.bucket.price, each.bucket.baseline = price, baseline
+            found.append(each.bucket)
+        return found
 
     def _opened(self, place: _Place, arm: str) -> list[_Open]:
         found = []

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.errors import Reason
@@ -23,6 +23,7 @@ def values(run: Run):
     return {bucket: msgspec.structs.replace(kpi, applied=0) for bucket, kpi in run.last().items()}
 
 
+@settings(max_examples=40)
 @given(event_lists())
 def test_every_bucket_is_what_a_naive_recomputation_gives(events):
     """Counts and sums equal those of plain lists, rewards to rounding, quantiles to the sketch's 1%."""
@@ -42,6 +43,7 @@ def test_every_bucket_is_what_a_naive_recomputation_gives(events):
                 assert estimate == (exact if exact is None else pytest.approx(exact, rel=RELATIVE_ACCURACY + 1e-9))
 
 
+@settings(max_examples=40)
 @given(event_lists(), st.data())
 def test_batches_checkpoints_and_the_cache_change_nothing(events, data):
     """State, and each bucket's last record, are the same however records were batched, stored and evicted."""
@@ -59,6 +61,7 @@ def test_batches_checkpoints_and_the_cache_change_nothing(events, data):
     assert len(run.dead) == len(whole.dead)
 
 
+@settings(max_examples=40)
 @given(event_lists(), st.data())
 def test_a_crash_anywhere_changes_nothing(events, data):
     """A processor built anew from the last checkpoint and given what follows ends as one that never crashed."""
@@ -77,6 +80,7 @@ def test_a_crash_anywhere_changes_nothing(events, data):
     assert run.last() == whole.last()
 
 
+@settings(max_examples=40)
 @given(event_lists(), st.data())
 def test_of_all_records_the_one_that_reflects_most_is_the_last(events, data):
     """Records of a bucket with the same `applied` are equal, and none has a higher one than the last: also after
@@ -103,6 +107,7 @@ def test_of_all_records_the_one_that_reflects_most_is_the_last(events, data):
         assert by_applied[name, kpi.applied] == kpi
 
 
+@settings(max_examples=40)
 @given(event_lists(), st.data())
 def test_outcomes_written_twice_count_once(events, data):
     """Copies of outcomes anywhere after the first, also after a restart, change neither the state nor any bucket."""
@@ -122,6 +127,7 @@ def test_outcomes_written_twice_count_once(events, data):
     assert len(run.dead) == len(whole.dead)
 
 
+@settings(max_examples=40)
 @given(event_lists())
 def test_specifications_sent_again_change_nothing(events):
     """A change of specification that comes a second time, also after a newer one, is ignored."""
@@ -134,6 +140,7 @@ def test_specifications_sent_again_change_nothing(events):
     assert values(run) == values(whole)
 
 
+@settings(max_examples=40)
 @given(event_lists(), st.sampled_from(["guild", "other"]))
 def test_no_tenant_moves_another_s_buckets(events, tenant):
     """A tenant's buckets are the same when the other tenants' records are left out.
@@ -150,6 +157,7 @@ def test_no_tenant_moves_another_s_buckets(events, tenant):
     assert all(bucket.expired(together.processor._clock_ms // 1000) for bucket in alone.last().keys() - mine.keys())
 
 
+@settings(max_examples=40)
 @given(event_lists(), st.data())
 def test_bad_records_are_dead_lettered_and_disturb_nothing(events, data):
     """Among bad records the good ones count as without them, and every bad one is dead-lettered with its reason."""
@@ -182,6 +190,7 @@ def test_bad_records_are_dead_lettered_and_disturb_nothing(events, data):
     assert len(dead) == len(whole.dead) + len(expected)
 
 
+@settings(max_examples=40)
 @given(event_lists())
 def test_state_is_one_key_for_each_bucket_and_domain(events):
     """Nothing else grows: besides ordinals and the time, state holds a key for each bucket that has not expired and one
@@ -196,6 +205,7 @@ def test_state_is_one_key_for_each_bucket_and_domain(events):
     assert all(decode("kpis", msgspec.msgpack.encode(kpi)) == kpi for kpi in run.kpis)
 
 
+@settings(max_examples=40)
 @given(event_lists())
 def test_longer_buckets_are_the_sum_of_shorter_ones(events):
     """Where no minute has expired, an hour has the counts of its minutes and a day those of its hours."""

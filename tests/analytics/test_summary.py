@@ -4,7 +4,7 @@ from statistics import NormalDist
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.domains import Component
@@ -32,6 +32,7 @@ def same(first: Summary, second: Summary) -> bool:
     return True
 
 
+@settings(max_examples=40)
 @given(event_lists())
 def test_a_summary_is_that_of_all_outcomes_together(events):
     """Means, rates and quantiles over all buckets equal those of the outcomes themselves, in one list."""
@@ -56,6 +57,7 @@ def test_a_summary_is_that_of_all_outcomes_together(events):
         assert summary.latency(q) == (exact if exact is None else pytest.approx(exact, rel=RELATIVE_ACCURACY + 1e-9))
 
 
+@settings(max_examples=40)
 @given(event_lists(), st.randoms(use_true_random=False), st.data())
 def test_order_and_grouping_do_not_matter(events, random, data):
     """Merging is commutative, and associative but for the rounding of float sums."""
@@ -71,6 +73,7 @@ def test_order_and_grouping_do_not_matter(events, random, data):
     assert same(left, whole)
 
 
+@settings(max_examples=40)
 @given(event_lists())
 def test_no_buckets_are_the_neutral_element(events):
     """Merging with nothing changes nothing, and a single bucket's summary has the bucket's own figures."""
@@ -84,6 +87,7 @@ def test_no_buckets_are_the_neutral_element(events):
         assert (alone.latency_ms, alone.feedback_ms) == (dict(kpi.latency_ms), dict(kpi.feedback_ms))
 
 
+@settings(max_examples=40)
 @given(event_lists(), st.data())
 def test_the_latest_value_of_a_bucket_is_found_in_any_mixture_of_its_records(events, data):
     """From all records ever emitted, in any order and with repetitions, `latest` picks what the whole log gives."""
