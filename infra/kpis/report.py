@@ -52,10 +52,14 @@ def report(store: KpiStore, tenant: str, domain: str | None, window: str, target
     """UnknownNameError: nothing is known of them.  now: where windows end, seconds since 1970."""
     scope = Scope(tenant, domain)
     if not store.names("domain", scope):
-        known = store.names("domain", Scope(tenant)) or store.tenants()
-        listed = ", ".join(known[:20]) + (", ..." if len(known) > 20 else "") if known else "none yet"
-        what = f"domain {domain!r} of tenant {tenant!r}" if domain is not None else f"tenant {tenant!r}"
-        raise UnknownNameError(f"there are no KPIs of {what}. Those there are: {listed}")
+        if known := store.names("domain", Scope(tenant)):
+            raise UnknownNameError(
+                f"there are no KPIs of domain {domain!r} of tenant {tenant!r}; its domains are {', '.join(known)}"
+            )
+        raise UnknownNameError(
+            f"there are no KPIs of tenant {tenant!r}: is the name right (croupier status), and has a decision of it ended "
+            "(croupier tail outcomes --tenant ...)?"
+        )
     since, until = store.window(now - seconds_of(window), now)
     judged = {}
     for each in targets.windows:

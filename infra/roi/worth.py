@@ -24,6 +24,7 @@ from infra.evaluate.wanted import wanted
 from schemas import observations as names
 from schemas.domains import Component, DomainSpec
 from schemas.events import Outcome
+from stream_workers.analytics import measures
 from stream_workers.evaluation import offline
 from stream_workers.evaluation.confidence import ALPHA
 
@@ -32,7 +33,6 @@ from .plan import Plan
 
 MINUTES_SAVED: Final = "minutes_saved"
 _WORTH: Final = "worth"
-_HALF: Final = 0.5
 _DAY_MS: Final = 86_400_000.0
 
 Array = NDArray[np.float64]
@@ -97,11 +97,8 @@ def against_control(history: History, control: History, plan: Plan, alpha: float
 
 
 def resolved(observed: Mapping[str, float]) -> float:
-    """Whether an interaction was served well, 0 to 1."""
-    if (success := observed.get(names.SUCCESS)) is not None:
-        return min(max(success, 0.0), 1.0)
-    quality = observed.get(names.QUALITY)
-    return float(quality is not None and quality >= _HALF)
+    """Whether an interaction was served well, 0 to 1; what nobody observed was not."""
+    return measures.resolved(observed) or 0.0
 
 
 def largest_cost(plan: Plan, spec: DomainSpec) -> float:

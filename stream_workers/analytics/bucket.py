@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple, get_args
+from typing import Final, NamedTuple, get_args
 
 import msgspec
 from msgspec import Struct, field
@@ -198,16 +198,22 @@ class Bucket(Struct, array_like=True, tag="bucket.2"):
 
     def kpi(self, bucket: BucketId, applied: int) -> Kpi:
         """The bucket's value as it is published.  applied: the offset after the last outcome that changed it."""
-        *numbers, latency_ms, feedback_ms = map(_short, msgspec.structs.astuple(self))
-        fields: list[Any] = [
-            bucket.tenant, bucket.domain, bucket.arm, bucket.policy, bucket.spec, bucket.granularity, bucket.start,
-            applied, *numbers, tuple(latency_ms.items()), tuple(feedback_ms.items()),
-        ]  # fmt: skip
-        return Kpi(*fields)
+        return _decode_kpi(self.encoded(bucket, applied)[1])
 
-    def to_bytes(self) -> bytes:
-        """The bucket's value in the state."""
-        return _encode((_TAG, *map(_short, msgspec.structs.astuple(self))))
+    def encoded(self, bucket: BucketId, applied: int) -> tuple[bytes, bytes]:
+        """The bucket's value in the state, and the record of its `kpi`."""
+        values = msgspec.structs.astuple(self)
+        # The same numbers in fewer bytes, as integers where they are some.
+        numbers = [
+            int(value) if type(value) is float and value.is_integer() and -_EXACT < value < _EXACT else value
+            for value in values[:_NUMBERS]
+        ]
+        latency_ms, feedback_ms = sorted(self.latency_ms.items()), sorted(self.feedback_ms.items())
+        granularity, start, *named = bucket
+        return (
+            _encode((_TAG, *numbers, dict(latency_ms), dict(feedback_ms))),
+            _encode((_KPI_TAG, *named, granularity, start, applied, *numbers, latency_ms, feedback_ms)),
+        )
 
     @staticmethod
     def from_bytes(value: bytes) -> "Bucket":
@@ -263,14 +269,10 @@ SUMS: Final = tuple(
 COUNTS: Final = frozenset(
     {"interactions", "observed", "with_feedback", "unfollowed", "eligible", *(n for n in SUMS if n.endswith("_count"))}
 )
+_NUMBERS: Final = len(SUMS) + 2  # and price, baseline
 _TAG: Final = "bucket.2"
+_KPI_TAG: Final = Kpi.__struct_config__.tag
 _EXACT: Final = 2.0**53
 _encode = msgspec.msgpack.Encoder().encode
 _decoder = msgspec.msgpack.Decoder(Bucket)
-
-
-def _short(value: Any) -> Any:
-    """The same number in fewer bytes, as an integer; bins in order."""
-    if type(value) is float and value.is_integer() and -_EXACT < value < _EXACT:
-        return int(value)
-    return dict(sorted(value.items())) if type(value) is dict else value
+_decode_kpi = msgspec.msgpack.Decoder(Kpi).decode

@@ -11,6 +11,7 @@ from schemas.domains import DomainSpec
 from schemas.errors import BadRecordError, Reason
 from schemas.events import UNFOLLOWED_ARM, Outcome, Reward, SpecChange
 from schemas.observations import answered_by, was_followed
+from schemas.topics import KPIS
 from schemas.wire import check_reward, decode, encode
 from stream_workers.learning.reward import reward_of
 from stream_workers.ordinals import Ordinals
@@ -113,8 +114,9 @@ class AnalyticsProcessor:
 
     def _store(self) -> None:
         for each in sorted(self._changed, key=_APPLIED):
-            self._state.put(each.id.key(), each.bucket.to_bytes())
-            self._emit("kpis", each.id.record_key(), encode(each.bucket.kpi(each.id, each.applied)))
+            value, record = each.bucket.encoded(each.id, each.applied)
+            self._state.put(each.id.key(), value)
+            self._emit(KPIS.name, each.id.record_key(), record)
             each.changed = False
         self._changed.clear()
 
@@ -142,7 +144,7 @@ class AnalyticsProcessor:
                 expired.append((key, bucket_id))
         for key, bucket_id in expired:
             self._state.delete(key)
-            self._emit("kpis", bucket_id.record_key(), None)
+            self._emit(KPIS.name, bucket_id.record_key(), None)
         if expired:
             self._forget()
 

@@ -1,10 +1,13 @@
 """What analytics publishes, on a live deployment."""
 
 import asyncio
+import json
 import time
 
 import pytest
+from typer.testing import CliRunner
 
+from infra.cli import app
 from infra.kpis.store import KpiStore, Scope
 from infra.local import statuses
 from infra.verify.verify import verify
@@ -35,6 +38,14 @@ async def test_kpis_add_up_to_what_an_independent_reader_finds(live):
         while store.summary(Scope(), 0, time.time() + 60).interactions < 60:
             await asyncio.sleep(0.1)
         summaries = store.by("tenant", Scope(), 0, time.time() + 60)
+    told = json.loads((await _kpis(live, "acme", "--window", "1h", "--json")).stdout)
+    assert told["kpis"]["interactions"] == 30
+    assert [each["name"] for each in told["targets"]["24h"]][:2] == ["satisfaction", "response time"]
+    assert told["targets"]["24h"][1]["status"] == "met"
+    (domain,) = told["domains"]
+    assert f"acme/{domain}" in (await _kpis(live, "acme", domain)).stdout
+    nobody = await _kpis(live, "acme", "nothing")
+    assert (nobody.exit_code, domain in nobody.stderr) == (1, True)
     buckets = latest(await live.events("kpis", Kpi)).values()
     found = await verify(live.bootstrap, prefix=live.prefix, early_ms=EARLY_MS, settled=True, wait_s=30.0)
     assert found.problems == []
@@ -52,3 +63,8 @@ async def test_kpis_add_up_to_what_an_independent_reader_finds(live):
         assert summary.sums.with_feedback == 29
         assert summary.sums.unfollowed == tenant.unfollowed == 1
         assert summary.latency(0.5) == pytest.approx(120.0, rel=0.01)
+
+
+async def _kpis(live, *words):
+    options = ["--bootstrap", live.bootstrap, "--prefix", live.prefix]
+    return await asyncio.to_thread(CliRunner().invoke, app, ["kpis", *words, *options])
