@@ -57,8 +57,8 @@ def report(store: KpiStore, tenant: str, domain: str | None, window: str, target
                 f"there are no KPIs of domain {domain!r} of tenant {tenant!r}; its domains are {', '.join(known)}"
             )
         raise UnknownNameError(
-            f"there are no KPIs of tenant {tenant!r}: is the name right (croupier status), and has a decision of it ended "
-            "(croupier tail outcomes --tenant ...)?"
+            f"there are no KPIs of tenant {tenant!r}: is the name right (croupier status), and has a decision of it "
+            "ended (croupier tail outcomes --tenant ...)?"
         )
     since, until = store.window(now - seconds_of(window), now)
     judged = {}
