@@ -196,12 +196,17 @@ class Segments:
         self._end_segment()
         number = max([self._begin.number, *(segment.number for segment in self._segments)]) + 1
         segment = _Segment(number, self._directory / f"{number:016d}.spool", 0)
-        self._file = os.open(segment.path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        directory = os.open(self._directory, os.O_RDONLY)
+        file = os.open(segment.path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
-            os.fsync(directory)  # or the file itself could be gone after a loss of power
-        finally:
-            os.close(directory)
+            directory = os.open(self._directory, os.O_RDONLY)
+            try:
+                os.fsync(directory)  # or the file itself could be gone after a loss of power
+            finally:
+                os.close(directory)
+        except OSError:
+            os.close(file)
+            raise
+        self._file = file
         self._segments.append(segment)
         return segment
 

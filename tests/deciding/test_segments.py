@@ -178,17 +178,18 @@ def test_a_directory_that_can_not_be_used(tmp_path):
         Segments(tmp_path / "file", SEGMENT)
 
 
-def test_a_full_disk(directory, monkeypatch):
-    """What fails to be written raises; what was there stays, and later writes go on."""
+@pytest.mark.parametrize("call", ["fdatasync", "fsync", "pwrite", "open"])
+def test_a_full_disk(directory, monkeypatch, call):
+    """What fails to be written raises, wherever the disk fails; what was there stays, and later writes go on."""
     segments = Segments(directory, SEGMENT)
-    segments.write([frame(b"before")])
-    real = os.fdatasync
-    monkeypatch.setattr(os, "fdatasync", lambda file: (_ for _ in ()).throw(OSError(28, "No space left on device")))
-    with pytest.raises(OSError, match="No space"):
-        segments.write([frame(b"lost")])
-    monkeypatch.setattr(os, "fdatasync", real)
+    segments.write([frame(b"before"), frame(b"x" * SEGMENT)])  # the next one begins a file
+    with monkeypatch.context() as failing:
+        failing.setattr(os, call, lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+        for _ in range(2):
+            with pytest.raises(OSError, match="No space"):
+                segments.write([frame(b"lost")])
     segments.write([frame(b"after")])
-    assert read_all(segments) == [b"before", b"after"]
+    assert read_all(segments) == [b"before", b"x" * SEGMENT, b"after"]
     segments.close()
 
 
