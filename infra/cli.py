@@ -8,6 +8,7 @@ from typer.core import TyperGroup
 
 from infra.commands import (
     bot,
+    console,
     demo,
     domains,
     evaluate,
@@ -35,6 +36,7 @@ croupier demo                 all of it on recorded traffic, in minutes
 croupier up                   a deployment on this machine, until Ctrl-C
 croupier bot                  the Discord bot; with --check: is all there
 croupier domains apply FILE   say what is to be decided and what is good
+croupier console              all of it in a browser
 croupier status               is it running, how far, what is it worth
 croupier tail decisions       watch it decide
 croupier explain DECISION_ID  why this arm, and what came of it
@@ -88,6 +90,7 @@ app.add_typer(domains.app, name="domains")
 app.add_typer(topics.app, name="topics")
 app.add_typer(fleet.app, name="fleet")
 app.add_typer(privacy.app, name="privacy")
+app.add_typer(console.app, name="console")
 app.command()(tail.tail)
 app.command()(explain.explain)
 app.command()(evaluate.evaluate)

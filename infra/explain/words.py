@@ -17,7 +17,8 @@ from .explanation import Explanation
 from .origin import Origin
 from .replayed import Replayed
 
-_BECAME = {
+#: What became of feedback, in words.
+BECAME = {
     "joined": "joined",
     "early": "joined; it came before the decision",
     "duplicate": "duplicate: all of it was known",
@@ -43,6 +44,17 @@ def words(explanation: Explanation) -> RenderableType:
     if explanation.earned is not None and explanation.followed:
         parts.append(_earned(explanation.earned))
     return Group(*parts)
+
+
+def sentences(explanation: Explanation) -> dict[str, list[str]]:
+    """What is said of the choice, its rule, where it came from, what the policy knew, and the end; without tables."""
+    return {
+        "choice": list(_choice(explanation)),
+        "rule": list(_rule(explanation)),
+        "origin": list(_origin(explanation.origin)),
+        "knowledge": list(_knowledge(explanation)),
+        "end": list(_end(explanation)),
+    }
 
 
 def _title(e: Explanation) -> Text:
@@ -187,7 +199,7 @@ def _feedback(e: Explanation) -> Table:
     for each in e.feedback:
         style = "" if each.became in ("joined", "early") else "dim"
         table.add_row(
-            span(each.after_ms), Text(observed(each.observations)), _BECAME[each.became], str(each.offset), style=style
+            span(each.after_ms), Text(observed(each.observations)), BECAME[each.became], str(each.offset), style=style
         )
     return table
 

@@ -1,0 +1,64 @@
+"""What is in the log of these tests."""
+
+import msgspec
+import numpy as np
+
+from schemas.domains import Arm, Component, DomainSpec, LearnerSpec
+from schemas.events import Context, DeadLetter, Decision, Outcome, Reward
+
+HOSTILE = "<script>alert(1)</script>\"'\u202e"
+
+SPEC = DomainSpec(
+    "acme",
+    "routing",
+    2,
+    (Arm("weak", 0.001), Arm("strong", 0.03), Arm("old", 0.01, enabled=False)),
+    {"success": Component(required=True), "cost": Component(0.5, worst=0.05, best=0.0)},
+    LearnerSpec("learned", "doubly_robust"),
+    (LearnerSpec("always-strong", "fixed", {"arm": "strong"}),),
+    horizon_ms=60_000,
+)
+OTHER = msgspec.structs.replace(SPEC, tenant="globex")
+SPECS = (SPEC, OTHER)
+
+
+def packed(*values):
+    return np.array(values, "<f4").tobytes()
+
+
+def decision(name, tenant="acme", choice=1, **changes):
+    fields = {
+        "domain": "routing", "arms": ("weak", "strong"), "propensities": packed(0.25, 0.75),
+        "scores": packed(0.4, 0.7), "features": packed(0.5, -1.25), "policy": "learned", "spec": 0, "learned": 1,
+        "horizon_ms": 60_000, "awaited": ("success", "cost"), "context_offset": 0, **changes,
+    }  # fmt: skip
+    return Decision(name, tenant, choice=choice, **fields)
+
+
+def context(name, tenant="acme", domain="routing"):
+    return Context(name, tenant, domain, packed(0.5, -1.25))
+
+
+def letter(reason, detail, event, tenant="acme", topic="contexts", stage="router"):
+    value = event if isinstance(event, bytes) else msgspec.msgpack.encode(event)
+    return DeadLetter(stage, reason, detail, topic, 1, 7, 1_760_000_000_000, tenant.encode(), value)
+
+
+def records():
+    """(topic, key, event), in order."""
+    for tenant in ("acme", "globex"):
+        for n in range(3):
+            yield "contexts", tenant, context(f"{tenant}-{n}", tenant)
+            yield "decisions", tenant, decision(f"{tenant}-{n}", tenant, choice=int(n != 1), context_offset=n)
+        made = decision(f"{tenant}-0", tenant)
+        yield "rewards", tenant, Reward(f"{tenant}-r", tenant, f"{tenant}-0", {"success": 1.0, "cost": 0.005})
+        yield "outcomes", tenant, Outcome(0, "complete", 1, 2, {"success": 1.0, "cost": 0.005}, 0, made)
+        yield (
+            "dead-letters",
+            tenant,
+            letter(
+                "unknown-domain", f"tenant '{tenant}' has no domain 'x'", context(f"{tenant}-x", tenant, "x"), tenant
+            ),
+        )
+    yield "decisions", HOSTILE, decision(HOSTILE, HOSTILE, arms=(HOSTILE, "strong"), choice=0, policy=HOSTILE)
+    yield "dead-letters", HOSTILE, letter("invalid", HOSTILE, b"\xc1", HOSTILE, "outcomes", HOSTILE[:60])
