@@ -8,6 +8,7 @@ the last moments).  What waits for the disk, and moving the log into the databas
 import asyncio
 import os
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -19,6 +20,9 @@ import structlog
 from schemas.errors import CroupierError
 
 _BUSY_MS: Final = 10_000
+_PURGED_AT_ONCE: Final = 10_000
+_PURGED_TOGETHER: Final = 200
+_PURGE_PAUSE_S: Final = 0.002
 #: Rows are small, and a write puts every page that it touches into the log, whole.
 _PAGE_BYTES: Final = 1024
 #: After so many writes the log is moved into the database, so that it stays small.
@@ -90,6 +94,11 @@ class Database:
             raise
         self._connection.execute("COMMIT")
 
+    async def purge(self, table: str, key: str, where: str, *values: Any) -> int:
+        """Delete what may be much, a little at a time, while others go on; how many rows.  key: the primary key."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, _purge, self._path, table, key, where, values)
+
     async def settle(self) -> None:
         """Wait until all that was written is on the disk, and what was deleted is on it no more."""
         await asyncio.get_running_loop().run_in_executor(self._thread, _checkpoint, self._path, "PASSIVE", "TRUNCATE")
@@ -113,6 +122,30 @@ def _connect(path: Path) -> sqlite3.Connection:
     for setting in settings:
         connection.execute(f"PRAGMA {setting}")
     return connection
+
+
+def _purge(path: Path, table: str, key: str, where: str, values: tuple[Any, ...]) -> int:
+    """Rows are looked for without keeping anybody out, and deleted in transactions of a few milliseconds."""
+    columns = " AND ".join(f"{column.strip()} = ?" for column in key.split(","))
+    find = f"SELECT {key} FROM {table} WHERE {where} LIMIT {_PURGED_AT_ONCE}"  # noqa: S608 - ours
+    delete = f"DELETE FROM {table} WHERE {columns} AND {where}"  # noqa: S608
+    count, found = 0, _PURGED_AT_ONCE
+    connection = _connect(path)
+    try:
+        while found == _PURGED_AT_ONCE:
+            rows = connection.execute(find, values).fetchall()
+            found = len(rows)
+            for begin in range(0, found, _PURGED_TOGETHER):
+                connection.execute("BEGIN IMMEDIATE")
+                deleted = connection.executemany(
+                    delete, [(*row, *values) for row in rows[begin : begin + _PURGED_TOGETHER]]
+                )
+                count += deleted.rowcount
+                connection.execute("COMMIT")
+                time.sleep(_PURGE_PAUSE_S)
+    finally:
+        connection.close()
+    return count
 
 
 def _checkpoint(path: Path, *how: str) -> None:

@@ -206,18 +206,17 @@ class LocalPeople:
         await self._rows.settle()
 
     async def sweep(self) -> int:
-        """Delete what has been kept long enough; how many people.  To be called once a day or so."""
+        """Delete what has been kept long enough; how many people.  To be called once an hour or so."""
         now = self._now()
-        with self._rows.together():
-            self._rows.write("DELETE FROM offers WHERE at <= ?", now - DAY_S)
-            count = self._rows.write("DELETE FROM people WHERE seen_at <= ?", now - IDLE_DAYS * DAY_S)
-            # Of a key that is gone for good: everybody who has not come back since it was replaced.
-            over = self._rows.rows(
-                "SELECT tenant, number, retired_at FROM keys WHERE retired_at <= ?", now - RETIRED_DAYS * DAY_S
-            )
-            for tenant, number, retired_at in over:
-                count += self._rows.write("DELETE FROM people WHERE tenant = ? AND seen_at <= ?", tenant, retired_at)
-                self._rows.write("DELETE FROM keys WHERE tenant = ? AND number = ?", tenant, number)
+        await self._rows.purge("offers", "rowid", "at <= ?", now - DAY_S)
+        count = await self._rows.purge("people", "tenant, row", "seen_at <= ?", now - IDLE_DAYS * DAY_S)
+        # Of a key that is gone for good: everybody who has not come back since it was replaced.
+        over = self._rows.rows(
+            "SELECT tenant, number, retired_at FROM keys WHERE retired_at <= ?", now - RETIRED_DAYS * DAY_S
+        )
+        for tenant, number, retired_at in over:
+            count += await self._rows.purge("people", "tenant, row", "tenant = ? AND seen_at <= ?", tenant, retired_at)
+            self._rows.write("DELETE FROM keys WHERE tenant = ? AND number = ?", tenant, number)
         await self._rows.settle()
         for other in self._others:
             await other.sweep()

@@ -92,7 +92,7 @@ class Names:
 
     async def sweep(self) -> None:
         """Those that have been kept long enough."""
-        self._rows.write("DELETE FROM names WHERE at <= ?", self._now() - KEPT_S)
+        await self._rows.purge("names", "tenant, decision", "at <= ?", self._now() - KEPT_S)
         await self._rows.settle()
 
     def _new(self, decision: str) -> str:

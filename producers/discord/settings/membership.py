@@ -1,4 +1,4 @@
-"""Guilds that the bot comes to and leaves, and what is cleared away once a day."""
+"""Guilds that the bot comes to and leaves, and what is cleared away once an hour."""
 
 import discord
 import structlog
@@ -46,12 +46,12 @@ class Membership(commands.Cog):
         people = await self._parts.people.forget_tenant(tenant)
         _log.info("left a guild; its key and its people are deleted", tenant=tenant, people=people)
 
-    @tasks.loop(hours=24)
+    @tasks.loop(hours=1)
     async def _clear(self) -> None:
         try:
             people = await self._parts.people.sweep()
             await self._parts.settings.sweep()
-        except Exception as error:  # tomorrow again
+        except Exception as error:  # in an hour again
             _log.exception("what has been kept long enough could not be cleared away", exc_info=error)
         else:
             _log.info("cleared away what has been kept long enough", people=people)

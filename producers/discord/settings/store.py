@@ -107,9 +107,9 @@ class LocalSettings:
         self._spent[tenant, month] = self._spent.get((tenant, month), 0.0) + usd
 
     async def sweep(self) -> None:
-        """Delete what is not needed any more.  To be called once a day or so; sums of past months stay."""
+        """Delete what is not needed any more.  To be called once an hour or so; sums of past months stay."""
         month = self._month()
-        self._rows.write("DELETE FROM calls WHERE at <= ?", self._now() - _CALLS_KEPT_S)
+        await self._rows.purge("calls", "tenant, call", "at <= ?", self._now() - _CALLS_KEPT_S)
         self._spent = {key: usd for key, usd in self._spent.items() if key[1] >= month}
 
     def _keep(self, tenant: str, settings: GuildSettings) -> None:
