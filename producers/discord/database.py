@@ -8,12 +8,12 @@ the last moments).  What waits for the disk, and moving the log into the databas
 import asyncio
 import os
 import sqlite3
-import time
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import structlog
 
@@ -42,6 +42,7 @@ class Database:
         self._path = path
         self._writes = 0
         self._moving: Future[None] | None = None
+        self._closing = threading.Event()
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # sqlite gives its log the mode of the database
@@ -97,14 +98,16 @@ class Database:
     async def purge(self, table: str, key: str, where: str, *values: Any) -> int:
         """Delete what may be much, a little at a time, while others go on; how many rows.  key: the primary key."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, _purge, self._path, table, key, where, values)
+        rows = _Rows(table, key, where, values)
+        return await loop.run_in_executor(self._thread, _purge, self._path, rows, self._closing)
 
     async def settle(self) -> None:
         """Wait until all that was written is on the disk, and what was deleted is on it no more."""
         await asyncio.get_running_loop().run_in_executor(self._thread, _checkpoint, self._path, "PASSIVE", "TRUNCATE")
 
     def close(self) -> None:
-        """Put everything on the disk."""
+        """Put everything on the disk; what is being purged goes on the next time."""
+        self._closing.set()
         self._thread.shutdown()
         self._connection.close()
 
@@ -124,8 +127,18 @@ def _connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _purge(path: Path, table: str, key: str, where: str, values: tuple[Any, ...]) -> int:
+class _Rows(NamedTuple):
+    """Some of a table."""
+
+    table: str
+    key: str  # columns of the primary key
+    where: str
+    values: tuple[Any, ...]
+
+
+def _purge(path: Path, wanted: _Rows, closing: threading.Event) -> int:
     """Rows are looked for without keeping anybody out, and deleted in transactions of a few milliseconds."""
+    table, key, where, values = wanted
     columns = " AND ".join(f"{column.strip()} = ?" for column in key.split(","))
     find = f"SELECT {key} FROM {table} WHERE {where} LIMIT {_PURGED_AT_ONCE}"  # noqa: S608 - ours
     delete = f"DELETE FROM {table} WHERE {columns} AND {where}"  # noqa: S608
@@ -142,7 +155,8 @@ def _purge(path: Path, table: str, key: str, where: str, values: tuple[Any, ...]
                 )
                 count += deleted.rowcount
                 connection.execute("COMMIT")
-                time.sleep(_PURGE_PAUSE_S)
+                if closing.wait(_PURGE_PAUSE_S):
+                    return count
     finally:
         connection.close()
     return count

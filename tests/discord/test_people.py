@@ -299,6 +299,17 @@ async def test_much_is_deleted_while_others_go_on(tmp_path):
     database.close()
 
 
+async def test_a_bot_that_stops_does_not_wait_until_all_is_deleted(tmp_path):
+    database = Database(tmp_path / "much.sqlite", "CREATE TABLE rows (a INTEGER PRIMARY KEY)")
+    with database.together():
+        for number in range(100_000):
+            database.write("INSERT INTO rows VALUES (?)", number)
+    purging = asyncio.create_task(database.purge("rows", "a", "a >= 0"))
+    await asyncio.sleep(0)
+    database.close()
+    assert await purging < 100_000
+
+
 def test_the_log_of_a_database_does_not_grow_while_it_is_written_to_all_the_time(tmp_path):
     """It is moved into the database and begun anew, however busy the bot is: it holds the last writes, not all."""
     database = Database(
