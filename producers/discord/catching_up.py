@@ -24,10 +24,12 @@ if TYPE_CHECKING:
 Place = discord.TextChannel | discord.VoiceChannel | discord.Thread
 
 #: Seconds before the moment at which we last knew that we heard: a dead connection is noticed late.
-_SLACK: Final = 60.0
+_SLACK: Final = 90.0
 #: Seconds before that, from which on answers are looked at for feedback.
 _FEEDBACK: Final = 300.0
 _AT_ONCE: Final = 5
+#: Seconds from one channel to the next: Discord lets a bot make 50 requests a second, and answers come first.
+_PAUSE: Final = 0.2
 _MOST_MESSAGES: Final = 200
 _MOST_DIRECT: Final = 50
 #: Marks in the journal: when we last heard all shards, and when we did for the first time ever.
@@ -45,32 +47,37 @@ class CatchingUp:
         self._asking = asking
         self._pace = pace
         self._slots = asyncio.Semaphore(_AT_ONCE)
-        self._away: dict[int, float] = {}  # since when, by shard
-        self._started = bot.journal.marked(_ALIVE)  # of the process before; None: there was none
+        self._away: set[int] = set()  # shards
+        self._alive = bot.journal.marked(_ALIVE)  # also of the process before
 
     def note_alive(self) -> None:
-        """All shards hear; remembered for the next process."""
-        if not self._away and self._bot.is_ready():
-            self._bot.journal.mark(_ALIVE, time.time())
+        """If all shards hear: up to now nothing was missed; remembered for the next process, too."""
+        heard = all(not each.is_closed() for each in self._bot.shards.values())
+        if heard and not self._away and self._bot.is_ready():
+            self._alive = time.time()
+            self._bot.journal.mark(_ALIVE, self._alive)
 
     def disconnected(self, shard: int) -> None:
         """A shard hears nothing."""
-        self._away.setdefault(shard, time.time())
+        self._away.add(shard)
 
     def resumed(self, shard: int) -> None:
         """Discord has told it what it missed."""
-        self._away.pop(shard, None)
+        self._away.discard(shard)
 
     async def connected(self, shard: int) -> None:
-        """A new session: look for what was missed before it."""
-        since = self._away.pop(shard, self._started)
+        """A new session: look for what was missed before it.
+
+        discord.py may tell of a session that has broken since, after that of its end, and not tell of the next one's
+        beginning before it is there.  So what was missed is not what lies between two of its events, but everything
+        since the last moment of which we know better.
+        """
+        self._away.discard(shard)
         first = self._bot.journal.marked(_FIRST)
         if first is None:
             self._bot.journal.mark(_FIRST, first := time.time())
-        if since is None:
-            return  # the first connection ever
-        # What was asked before that was not asked of us.
-        since = max(since - _SLACK, time.time() - self._pace.too_late, first)
+        # What was asked before the first connection ever was not asked of us.
+        since = max((self._alive or first) - _SLACK, time.time() - self._pace.too_late, first)
         guilds = [each for each in self._bot.guilds if each.shard_id == shard]
         asked: list[discord.abc.Messageable] = list(self._places(guilds, since))
         if shard == 0:
@@ -112,6 +119,7 @@ class CatchingUp:
                 elif each.created_at.timestamp() >= since and each.id not in answered:
                     found += await self._asking.considered(each)
             self._bot.metrics.caught_up.inc(found)
+            await asyncio.sleep(_PAUSE)
             return found
 
     async def _reactions(self, message: discord.Message) -> None:

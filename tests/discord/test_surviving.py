@@ -126,7 +126,7 @@ async def test_a_lost_journal_does_not_answer_again_what_was_answered(local, hom
             bot.journal.mark("alive", time.time() - 30)
             bot.journal.mark("first", time.time() - 60)
             asking = bot.get_cog("Asking")
-            asking.catching_up._started = time.time() - 30
+            asking.catching_up._alive = time.time() - 30
             await asking.catching_up.connected(0)
             later = ada.post(general, f"{local.bot.mention} what is a tree?")
             await local.until(lambda _: answers_to(local, later), 20)
@@ -156,6 +156,22 @@ async def test_reconnects_replays_and_invalid_sessions_neither_lose_nor_double(l
         assert [len(answers_to(local, each)) for each in asked] == [1] * 30
         assert set(bot.deciding.decided) == {f"r-{each.id}-0" for each in asked}
         assert local.gateway.counts["resume"] > 3 and local.gateway.counts["identify"] > 3
+
+
+async def test_a_session_that_is_told_of_late_hides_no_other(local, home, tmp_path):
+    """discord.py says that a session is ready when it has broken already; what is missed after that is found."""
+    general, ada = home
+    async with served() as models, answering(local, tmp_path, models, pace=replace(PACE, sweep=60.0)) as bot:
+        asking = bot.get_cog("Asking")
+        await local.until(lambda _: bot.journal.marked("first"))
+        await asking.on_shard_disconnect(0)
+        await asking.on_shard_ready(0)  # of the session that has just ended
+        bot.stopping = True  # it does not hear
+        missed = ada.post(general, f"{local.bot.mention} what is a hash map?")
+        await local.until(lambda _: any(each.id == missed.id for each in bot.cached_messages))
+        bot.stopping = False
+        await asking.on_shard_ready(0)  # of the next one
+        await local.until(lambda _: answers_to(local, missed), 20)
 
 
 async def test_each_shard_catches_up_with_what_it_missed(tmp_path):
