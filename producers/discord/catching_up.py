@@ -30,7 +30,9 @@ _FEEDBACK: Final = 300.0
 _AT_ONCE: Final = 5
 #: Seconds from one channel to the next: Discord lets a bot make 50 requests a second, and answers come first.
 _PAUSE: Final = 0.2
-_MOST_MESSAGES: Final = 200
+#: Messages of a channel that are read: of those written since, and of those just before.
+_MOST_SINCE: Final = 1_000
+_MOST_BEFORE: Final = 200
 _MOST_DIRECT: Final = 50
 #: Marks in the journal: when we last heard all shards, and when we did for the first time ever.
 _ALIVE: Final = "alive"
@@ -101,7 +103,7 @@ class CatchingUp:
         """How many questions were found."""
         async with self._slots:
             try:
-                messages = await insist(lambda: _read(channel, since - _FEEDBACK), self._pace.too_late)
+                messages = await insist(lambda: _read(channel, since), self._pace.too_late)
             except Exception as error:
                 if passing(error):
                     self._bot.failed(
@@ -132,8 +134,11 @@ class CatchingUp:
 
 
 async def _read(channel: "discord.abc.Messageable", since: float) -> list[discord.Message]:
-    after = discord.Object(_snowflake(since))
-    return [each async for each in channel.history(after=after, limit=_MOST_MESSAGES, oldest_first=True)]
+    """What was written since then, oldest first, and in the minutes before, with the answers that feedback is about."""
+    then, before = discord.Object(_snowflake(since)), discord.Object(_snowflake(since - _FEEDBACK))
+    missed = [each async for each in channel.history(after=then, limit=_MOST_SINCE, oldest_first=True)]
+    earlier = channel.history(after=before, before=then, limit=_MOST_BEFORE, oldest_first=False)
+    return [*missed, *[each async for each in earlier]]
 
 
 def _snowflake(moment: float) -> int:

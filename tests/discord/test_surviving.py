@@ -161,6 +161,8 @@ async def test_reconnects_replays_and_invalid_sessions_neither_lose_nor_double(l
 async def test_a_session_that_is_told_of_late_hides_no_other(local, home, tmp_path):
     """discord.py says that a session is ready when it has broken already; what is missed after that is found."""
     general, ada = home
+    for n in range(250):  # people talk a lot here
+        ada.post(general, f"chatter {n}")
     async with served() as models, answering(local, tmp_path, models, pace=replace(PACE, sweep=60.0)) as bot:
         asking = bot.get_cog("Asking")
         await local.until(lambda _: bot.journal.marked("first"))
