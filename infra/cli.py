@@ -13,6 +13,7 @@ from infra.commands import (
     domains,
     evaluate,
     explain,
+    export,
     fleet,
     kpis,
     privacy,
@@ -95,6 +96,8 @@ app.command()(tail.tail)
 app.command()(explain.explain)
 app.command()(evaluate.evaluate)
 app.command()(kpis.kpis)
+app.command()(export.export)
+app.command()(export.sql)
 app.command()(roi.roi)
 app.command()(status.status)
 app.command()(verify.verify)

@@ -15,7 +15,6 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final, Literal, NamedTuple, Self
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -140,7 +139,7 @@ class KpiStore:
             if record.value is None:
                 try:
                     self.drop(BucketId.of_record_key(record.key or b""))
-                except (ValueError, msgspec.DecodeError):
+                except ValueError:
                     self.skipped += 1
                 continue
             try:

@@ -62,12 +62,18 @@ class BucketId(NamedTuple):
         if rest == key or rest[:1] not in _BY_LETTER:
             raise ValueError(f"{key!r} is no bucket's key")
         start = int.from_bytes(rest[1 : 1 + _START_BYTES], "big", signed=True)
-        return BucketId(_BY_LETTER[rest[:1]], start, *_names_of_key(rest[1 + _START_BYTES :]))
+        try:
+            return BucketId(_BY_LETTER[rest[:1]], start, *_names_of_key(rest[1 + _START_BYTES :]))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise ValueError(f"{key!r} is no bucket's key: {error}") from None
 
     @staticmethod
     def of_record_key(key: bytes) -> "BucketId":
         """Whose `record_key` this is; ValueError when it is none."""
-        tenant, domain, arm, policy, spec, granularity, start = _of_record_key(key)
+        try:
+            tenant, domain, arm, policy, spec, granularity, start = _of_record_key(key)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise ValueError(f"{key!r} is no key of a bucket: {error}") from None
         return BucketId(granularity, start, tenant, domain, arm, policy, spec)
 
     @staticmethod
