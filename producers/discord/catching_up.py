@@ -34,7 +34,7 @@ _PAUSE: Final = 0.2
 _MOST_SINCE: Final = 1_000
 _MOST_BEFORE: Final = 200
 _MOST_DIRECT: Final = 50
-#: Marks in the journal: when we last heard all shards, and when we did for the first time ever.
+#: Marks in the journal: when we last heard all shards, and when the first process ever started.
 _ALIVE: Final = "alive"
 _FIRST: Final = "first"
 
@@ -51,6 +51,10 @@ class CatchingUp:
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._away: set[int] = set()  # shards
         self._alive = bot.journal.marked(_ALIVE)  # also of the process before
+        first = bot.journal.marked(_FIRST)
+        if first is None:
+            bot.journal.mark(_FIRST, first := time.time())
+        self._first = first
 
     def note_alive(self) -> None:
         """If all shards hear: up to now nothing was missed; remembered for the next process, too."""
@@ -75,11 +79,8 @@ class CatchingUp:
         since the last moment of which we know better.
         """
         self._away.discard(shard)
-        first = self._bot.journal.marked(_FIRST)
-        if first is None:
-            self._bot.journal.mark(_FIRST, first := time.time())
-        # What was asked before the first connection ever was not asked of us.
-        since = max((self._alive or first) - _SLACK, time.time() - self._pace.too_late, first)
+        # What was asked before the first start ever was not asked of us.
+        since = max((self._alive or self._first) - _SLACK, time.time() - self._pace.too_late, self._first)
         guilds = [each for each in self._bot.guilds if each.shard_id == shard]
         asked: list[discord.abc.Messageable] = list(self._places(guilds, since))
         if shard == 0:
