@@ -21,6 +21,8 @@ from schemas.errors import CroupierError
 
 from .stage import Stage
 
+#: What a supervisor starts again (infra/commands/bot.py).
+EXIT_FAILED = 70
 _GRACE = 40.0
 
 
@@ -83,7 +85,10 @@ class BotProcess:
         }
 
     async def ready(self, seconds: float = 60.0) -> None:
-        """Until it hears Discord.  CroupierError: it has ended, or takes longer."""
+        """Until it hears Discord; started again when it says that that may help.
+
+        CroupierError: it has ended for good, or takes longer.
+        """
         deadline = time.monotonic() + seconds
         while True:
             try:
@@ -91,10 +96,11 @@ class BotProcess:
                     return
             except (OSError, aiohttp.ClientError):
                 pass  # it does not serve yet
-            if self._process is not None and self._process.returncode is not None:
-                raise CroupierError(
-                    f"the bot ended with {self._process.returncode}; its log ends:\n{self._last_words()}"
-                )
+            code = None if self._process is None else self._process.returncode
+            if code == EXIT_FAILED:
+                await self.start()  # as a supervisor would
+            elif code is not None:
+                raise CroupierError(f"the bot ended with {code}; its log ends:\n{self._last_words()}")
             if time.monotonic() > deadline:
                 raise CroupierError(f"the bot was not ready within {seconds:g} s: see {self.log}")
             await asyncio.sleep(0.1)

@@ -1,0 +1,1 @@
+"""The bot among faults of everything around it: whether every question is answered once, and no feedback lost."""
