@@ -122,8 +122,8 @@ def _presses(found: Account, people: People, rewards: Sequence[Reward], state: P
 
 async def read_rewards(servers: str, prefix: str) -> list[Reward]:
     """The whole topic."""
-    found: list[Reward] = []
+    found: list[object] = []
     async with Log.open(servers, prefix) as log:
         async for batch in log.batches(REWARDS.name, await log.bounds(REWARDS.name)):
             found += [wire.decode(REWARDS.name, record.value) for record in batch]
-    return found
+    return [each for each in found if isinstance(each, Reward)]

@@ -50,6 +50,8 @@ longest_open_s = 5.0
 
 """
 _BOT = "bot"
+#: Rewards of decisions that never were are given up after this: the bot does not know whether it asked before it died.
+_EARLY_MS = 10_000
 
 
 async def survive(
@@ -63,7 +65,9 @@ async def survive(
             await proxy.start()
             stack.push_async_callback(proxy.stop)
             if workers:
-                running = await stack.enter_async_context(deployment(broker, home, say, workers=workers))
+                running = await stack.enter_async_context(
+                    deployment(broker, home, say, workers=workers, worker_options=("--early-ms", str(_EARLY_MS)))
+                )
                 await running.serving()
             else:
                 await create_topics(broker.bootstrap_servers, partitions=4)
@@ -89,7 +93,7 @@ async def survive(
             found: Account = account(people, replies, rewards, home / "state" / "bot-1")
             verdict = None
             if workers:
-                verdict = await verify(broker.bootstrap_servers, prefix="", early_ms=60_000, wait_s=60.0)
+                verdict = await verify(broker.bootstrap_servers, prefix="", early_ms=_EARLY_MS, wait_s=60.0)
     return {
         **found.as_json(),
         "ok": found.ok and (verdict is None or verdict.ok),
@@ -157,6 +161,8 @@ def main() -> int:
     parser.add_argument("--outage", type=float, default=5.0, help="seconds of each")
     parser.add_argument("--restarts", type=int, default=2, help="SIGKILL of the bot in mid-answer")
     parser.add_argument("--kafka-away", type=float, default=60.0, help="seconds")
+    parser.add_argument("--patience", type=float, default=180.0, help="seconds at the end, for the last answers")
+    parser.add_argument("--keep", type=Path, help="an empty directory, in which logs and state stay")
     parser.add_argument("--rate", type=float, default=8.0, help="questions a second")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--guilds", type=int, default=12)
@@ -172,8 +178,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="croupier-survival-") as directory:
         found = asyncio.run(
             survive(
-                Path(directory), plan, rate=options.rate, workers=options.workers, guilds=options.guilds,
-                patience_s=180.0, say=say,
+                options.keep or Path(directory), plan, rate=options.rate, workers=options.workers,
+                guilds=options.guilds, patience_s=options.patience, say=say,
             )
         )  # fmt: skip
     print(json.dumps(found))
