@@ -56,6 +56,7 @@ class Trail:
         self._news = asyncio.Event()
         self.entries: deque[tuple[int, Audit]] = deque(maxlen=KEPT)  # offset and entry, oldest first
         self._seen: dict[str, None] = {}
+        self.reading_done = False  # the last entries are here
 
     async def write(self, person: Person, *actions: Action) -> None:
         """Before they are done.  CroupierError: they cannot be written down, so do not do them."""
@@ -96,6 +97,7 @@ class Trail:
             bounds = await log.bounds(AUDIT.name)
             for record in await latest(log, AUDIT.name, bounds, KEPT, lambda _: True):
                 self._take(record)
+            self.reading_done = True
             self._deployment.well("audit log")
             async for record in log.follow(AUDIT.name, {number: end for number, (_, end) in bounds.items()}):
                 self._take(record)

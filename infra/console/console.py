@@ -20,7 +20,9 @@ from .accounts import Accounts
 from .audit import Trail
 from .database import open_database, signing_key
 from .deployment import Deployment, in_background
+from .figures import Figures
 from .guard import SecurityHeaders
+from .jobs import Jobs
 from .pages import PAGES
 from .rendering import STATIC, Renderer, hash_of
 from .roles import Person
@@ -47,6 +49,8 @@ class Console:
     accounts: Accounts
     sessions: Sessions
     trail: Trail
+    figures: Figures
+    jobs: Jobs
     renderer: Renderer
     sign_in: SignIn
     streams: dict[str, int] = field(default_factory=dict)  # open ones, by session
@@ -58,7 +62,7 @@ class Console:
             return sorted(person.tenants)
         report = self.deployment.report
         told = set() if report is None else {*report.tenants, *(each.get("tenant", "") for each in report.domains)}
-        return sorted(told - {""})
+        return sorted({*told, *self.figures.tenants()} - {""})
 
 
 def make_console(settings: Settings, database: sqlite3.Connection) -> Console:
@@ -68,7 +72,15 @@ def make_console(settings: Settings, database: sqlite3.Connection) -> Console:
     sessions = Sessions(database, signing_key(settings.home), accounts)
     trail = Trail(deployment, database)
     return Console(
-        settings, deployment, accounts, sessions, trail, Renderer(), SignIn(settings, sessions, accounts, trail)
+        settings,
+        deployment,
+        accounts,
+        sessions,
+        trail,
+        Figures(deployment, settings.targets),
+        Jobs(),
+        Renderer(),
+        SignIn(settings, sessions, accounts, trail),
     )
 
 
@@ -82,9 +94,12 @@ def make_app(console: Console) -> Starlette:
             deployment.keep("status", deployment.follow_status),
             deployment.keep("audit log", trail.follow),
             deployment.keep("audit log", trail.send_waiting),
+            deployment.keep("KPIs", console.figures.follow),
+            deployment.keep("KPIs", console.figures.keep_warm),
         ):
             yield
             console.stopping.set()
+            await console.jobs.stop()
 
     async def wrong(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)

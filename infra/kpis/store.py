@@ -185,19 +185,24 @@ class KpiStore:
         numbers = range(len(self._names)) if found is None else found
         return sorted({self._names[number][at] for number in numbers})
 
-    def summary(self, scope: Scope, since: float, until: float) -> Summary:
-        """What the window [since, until) adds up to (`window.covered` says where its edges are)."""
-        return self._grouped(scope, since, until, None).get((), Summary())
+    def summary(self, scope: Scope, since: float, until: float, *, arms: bool = True) -> Summary:
+        """What the window [since, until) adds up to (`window.covered` says where its edges are).  arms: as of `by`."""
+        return self._grouped(scope, since, until, None, arms=arms).get((), Summary())
 
-    def by(self, what: By | tuple[By, ...], scope: Scope, since: float, until: float) -> dict[Any, Summary]:
-        """The same for each tenant, domain, arm, policy or spec; for several of them, by tuples."""
-        found = self._grouped(scope, since, until, (what,) if isinstance(what, str) else what)
+    def by(
+        self, what: By | tuple[By, ...], scope: Scope, since: float, until: float, *, arms: bool = True
+    ) -> dict[Any, Summary]:
+        """The same for each tenant, domain, arm, policy or spec; for several of them, by tuples.
+
+        arms: without them it is faster where there are many, and nothing is known of regret and of what is saved.
+        """
+        found = self._grouped(scope, since, until, (what,) if isinstance(what, str) else what, arms=arms)
         return {key[0]: summary for key, summary in found.items()} if isinstance(what, str) else found
 
-    def series(self, scope: Scope, since: float, until: float, by: Granularity) -> list[Point]:
+    def series(self, scope: Scope, since: float, until: float, by: Granularity, *, arms: bool = True) -> list[Point]:
         """Step by step, the oldest first; steps without anything are left out.
 
-        by: where minutes or hours of that time are not kept any more, the steps are longer.
+        by: where minutes or hours of that time are not kept any more, the steps are longer.  arms: as of `by`.
         """
         now = self._clock()
         granularity = steps(since, until, now, by)
@@ -205,7 +210,7 @@ class KpiStore:
         begin, end = int(since // step * step), int(-(-until // step) * step)
         rows = table.rows(self._series(scope), begin, end)
         starts, groups = np.unique(table.starts_of(rows), return_inverse=True)
-        found = self._summaries([(table, rows, groups)], len(starts))
+        found = self._summaries([(table, rows, groups)], len(starts), arms=arms)
         return [Point(start, step, summary) for start, summary in zip(starts.tolist(), found, strict=True)]
 
     def window(self, since: float, until: float) -> tuple[int, int]:
@@ -239,7 +244,9 @@ class KpiStore:
         wanted = [(i, value) for i, value in enumerate(scope) if value is not None]
         return [n for n in numbers if all(self._names[n][i] == value for i, value in wanted)]
 
-    def _grouped(self, scope: Scope, since: float, until: float, by: tuple[By, ...] | None) -> dict[Any, Summary]:
+    def _grouped(
+        self, scope: Scope, since: float, until: float, by: tuple[By, ...] | None, *, arms: bool
+    ) -> dict[Any, Summary]:
         series = self._series(scope)
         places = [SeriesName._fields.index(each) for each in by or ()]
         keys: dict[tuple[Any, ...], int] = {}
@@ -256,39 +263,47 @@ class KpiStore:
                     key = tuple(self._names[number][place] for place in places)
                     of_series[number] = keys.setdefault(key, len(keys))
             parts.append((table, rows, np.array([of_series[number] for number in numbers.tolist()])[inverse]))
-        return dict(zip(keys, self._summaries(parts, len(keys)), strict=True))
+        return dict(zip(keys, self._summaries(parts, len(keys), arms=arms), strict=True))
 
     def _summaries(
-        self, parts: list[tuple[BucketTable, NDArray[np.int64], NDArray[np.int64]]], count: int
+        self, parts: list[tuple[BucketTable, NDArray[np.int64], NDArray[np.int64]]], count: int, *, arms: bool
     ) -> list[Summary]:
         """One for each group.  parts: rows of a table, and the group of each."""
+        of_arms, whole = self._of_arms(parts, count) if arms else ([()] * count, self._whole(parts, count))
         latencies: list[list[sketch.Bins]] = [[] for _ in range(count)]
         delays: list[list[sketch.Bins]] = [[] for _ in range(count)]
-        arms: list[dict[ArmName, list[Sums]]] = [{} for _ in range(count)]
         for table, rows, groups in parts:
             for i, (latency, delay) in enumerate(zip(*table.sketches(rows, groups, count), strict=True)):
                 latencies[i].append(latency)
                 delays[i].append(delay)
+        return [
+            Summary(sums, _one(latency), _one(delay), own)
+            for sums, latency, delay, own in zip(whole, latencies, delays, of_arms, strict=True)
+        ]
+
+    def _whole(self, parts: list[tuple[BucketTable, NDArray[np.int64], NDArray[np.int64]]], count: int) -> list[Sums]:
+        found = [table.sums(rows, groups, count) for table, rows, groups in parts]
+        return [each[0] if len(each) == 1 else added(each) for each in zip(*found, strict=True)]
+
+    def _of_arms(
+        self, parts: list[tuple[BucketTable, NDArray[np.int64], NDArray[np.int64]]], count: int
+    ) -> tuple[list[tuple[ArmSummary, ...]], list[Sums]]:
+        """Of each group its arms, and their sum."""
+        arms: list[dict[ArmName, list[Sums]]] = [{} for _ in range(count)]
+        for table, rows, groups in parts:
             series = table.series_of(rows)
             pairs, inverse = np.unique(groups * len(self._names) + series, return_inverse=True)
             for pair, sums in zip(pairs.tolist(), table.sums(rows, inverse, len(pairs)), strict=True):
                 group, number = divmod(pair, len(self._names))
                 arms[group].setdefault(ArmName(*self._names[number][:3]), []).append(sums)
-        return [
-            self._summary(found, latency, delay)
-            for found, latency, delay in zip(arms, latencies, delays, strict=True)
-        ]  # fmt: skip
-
-    def _summary(
-        self, found: dict[ArmName, list[Sums]], latencies: list[sketch.Bins], delays: list[sketch.Bins]
-    ) -> Summary:
-        arms = []
-        for name, sums in sorted(found.items()):
-            _, price, baseline = self._declared[name]
-            arms.append(ArmSummary(name, sums[0] if len(sums) == 1 else added(sums), price, baseline))
-        return Summary(
-            added([arm.sums for arm in arms]), _one(latencies), _one(delays), tuple(arms),
-        )  # fmt: skip
+        found = [
+            tuple(
+                ArmSummary(name, sums[0] if len(sums) == 1 else added(sums), *self._declared[name][1:])
+                for name, sums in sorted(each.items())
+            )
+            for each in arms
+        ]
+        return found, [added([arm.sums for arm in each]) for each in found]
 
 
 def _one(sketches: list[sketch.Bins]) -> sketch.Bins:

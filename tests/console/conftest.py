@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import time
 
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -35,12 +36,12 @@ ACCOUNTS = {
 async def append(bootstrap, prefix, records):
     """(topic, key, event or bytes), to the partition of the key; their places."""
     async with AIOKafkaProducer(bootstrap_servers=bootstrap) as producer:
-        places = []
+        sent = []
         for topic, key, event in records:
             value = event if isinstance(event, bytes) else wire.encode(event)
             number = 0 if topic in ("specs", "audit") else partition(key, PARTITIONS)
-            places.append(await producer.send_and_wait(f"{prefix}{topic}", value, key=key.encode(), partition=number))
-        return places
+            sent.append(await producer.send(f"{prefix}{topic}", value, key=key.encode(), partition=number))
+        return await asyncio.gather(*sent)
 
 
 @pytest.fixture(scope="session")
@@ -51,7 +52,9 @@ def log(kafka):
     async def written():
         await create_topics(kafka.bootstrap_servers, prefix=prefix, partitions=PARTITIONS)
         await apply_specs(kafka.bootstrap_servers, prefix, told.SPECS)
-        await append(kafka.bootstrap_servers, prefix, told.records())
+        found = [("kpis", each.tenant, each) for each in told.kpis(time.time())]
+        found += [("kpis", told.HOSTILE, told.kpi(told.HOSTILE, told.HOSTILE, "hour", int(time.time() // 3600) * 3600))]
+        await append(kafka.bootstrap_servers, prefix, [*told.records(), *found])
 
     asyncio.run(written())
     return kafka.bootstrap_servers, prefix
@@ -86,6 +89,10 @@ def console(log, tmp_path_factory):
 def served(console):
     """Its application, running."""
     with TestClient(make_app(console), base_url="http://localhost", follow_redirects=False) as client:
+        deadline = time.monotonic() + 60
+        while console.figures.store is None or console.deployment.report is None or not console.trail.reading_done:
+            assert time.monotonic() < deadline, console.deployment.troubles
+            time.sleep(0.02)
         yield client
 
 

@@ -4,8 +4,12 @@ import pytest
 
 pytestmark = pytest.mark.kafka
 
-FOR_ALL = ["/health", "/dead-letters", "/decisions", "/decision?id=acme-0&tenant=acme", "/specifications",
-           "/specification?tenant=acme&domain=routing", "/account"]  # fmt: skip
+FOR_ALL = [
+    "/", "/?window=30d", "/?tenant=acme", "/tenants", "/domains?order=cost&window=7d",
+    "/domain?tenant=acme&domain=routing", "/domain?tenant=acme&domain=routing&window=30d",
+    "/what-if?tenant=acme&domain=routing", "/roi", "/health", "/dead-letters", "/decisions",
+    "/decision?id=acme-0&tenant=acme", "/specifications", "/specification?tenant=acme&domain=routing", "/account",
+]  # fmt: skip
 FOR_OPERATORS = ["/specifications/new", "/specifications/remove?tenant=acme&domain=routing"]
 FOR_ADMINS = ["/people", "/audit"]
 

@@ -4,7 +4,7 @@ import msgspec
 import numpy as np
 
 from schemas.domains import Arm, Component, DomainSpec, LearnerSpec
-from schemas.events import Context, DeadLetter, Decision, Outcome, Reward
+from schemas.events import Context, DeadLetter, Decision, Kpi, Outcome, Reward
 
 HOSTILE = "<script>alert(1)</script>\"'\u202e"
 
@@ -62,3 +62,32 @@ def records():
         )
     yield "decisions", HOSTILE, decision(HOSTILE, HOSTILE, arms=(HOSTILE, "strong"), choice=0, policy=HOSTILE)
     yield "dead-letters", HOSTILE, letter("invalid", HOSTILE, b"\xc1", HOSTILE, "outcomes", HOSTILE[:60])
+
+
+def kpi(tenant, arm, granularity, start, n=40, **changes):
+    """A bucket of decisions that chose an arm."""
+    share = {"weak": 0.7, "strong": 0.9}.get(arm, 0.8)
+    price = {"weak": 0.001, "strong": 0.03}.get(arm, 0.01)
+    fields = {
+        "tenant": tenant, "domain": "routing", "arm": arm, "policy": "learned", "spec": 0, "granularity": granularity,
+        "start": start, "applied": 10, "interactions": n, "observed": n, "with_feedback": n - 2, "unfollowed": 0,
+        "reward_sum": share * n, "cost_sum": price * n, "cost_count": n, "success_sum": share * n, "success_count": n,
+        "error_sum": 0.01 * n, "error_count": n, "fallback_sum": 0.0, "answered_sum": float(n),
+        "resolved_sum": share * n, "resolved_count": n, "paid_resolved_sum": share * n, "thumbs_sum": 0.5 * share * n,
+        "thumbs_count": n // 2, "explored_sum": 0.1 * n, "budget_sum": 0.0, "budgeted_cost_sum": 0.0,
+        "eligible": 2 * n, "value_sum": 2 * share * n, "value_squares": 2 * share * n, "regret_sum": 0.02 * n,
+        "regret_squares": 0.4 * n, "weight_sum": 2.0 * n, "weight_squares": 5.0 * n, "weighted_cost_sum": 2 * price * n,
+        "price": price, "baseline": arm == "strong", "latency_ms": ((300, n // 2), (340, n - n // 2)),
+        "feedback_ms": ((400, n - 2),), **changes,
+    }  # fmt: skip
+    return Kpi(**fields)
+
+
+def kpis(now, tenants=("acme", "globex"), days=30):
+    """A month of days, and two days of hours and minutes, up to now (seconds since 1970)."""
+    for tenant in tenants:
+        for arm in ("weak", "strong"):
+            for granularity, step, back in (("day", 86_400, days), ("hour", 3600, 48), ("minute", 60, 120)):
+                last = int(now // step)
+                for i in range(back):
+                    yield kpi(tenant, arm, granularity, (last - i) * step, 40 + i % 7)

@@ -2,6 +2,7 @@
 
 import time
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -66,6 +67,11 @@ def test_any_window_is_the_merge_of_its_buckets(events, begin, length, unit, dat
     )
     for (arm, spec), summary in store.by(("arm", "spec"), Scope(), since, until).items():
         agree(summary, merge(kpi for kpi in inside if (kpi.arm, kpi.spec) == (arm, spec)))
+    without = store.by("arm", Scope(), since, until, arms=False)
+    assert without.keys() == {kpi.arm for kpi in inside}
+    for name, summary in without.items():
+        whole = merge(kpi for kpi in inside if kpi.arm == name)
+        agree(summary, msgspec.structs.replace(whole, arms=()))
     for point in store.series(Scope(), since, until, "hour"):
         granularity = next(name for name, seconds in SECONDS.items() if seconds == point.seconds)
         agree(point.summary, merge(k for b, k in run.last(granularity).items() if b.start == point.start))

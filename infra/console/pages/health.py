@@ -1,7 +1,6 @@
 """Health: lag, partitions, processes, checkpoints, alarms, dead letters."""
 
 import msgspec
-from starlette.responses import RedirectResponse
 
 from infra.status.report import GroupReport, Report
 
@@ -66,9 +65,4 @@ def _lag_by_topic(group: GroupReport) -> dict[str, int]:
     return lags
 
 
-async def home(_: Asked) -> RedirectResponse:
-    """Where people begin."""
-    return RedirectResponse("/health", 303)
-
-
-PAGES = (Page("/", home), Page("/health", health, live=True))
+PAGES = (Page("/health", health, live=True),)
