@@ -16,6 +16,7 @@ _HEIGHT: Final = 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 12, 10, 28
 _DASHES: Final = ("", "8 3", "2 3", "10 3 2 3", "5 5", "1 4", "12 4", "6 2 2 2")
 _COLOURS: Final = 8
+_LARGEST: Final = 1e100
 
 
 class Spot(NamedTuple):
@@ -53,10 +54,10 @@ def lines(
 
     gap: further apart than that, two values are not joined.
     """
-    spots = [spot for each in series for spot in each.spots]
+    spots = [spot for each in series for spot in each.spots if _drawn(spot.y)]
     if not spots:
         return Markup()
-    ys = [y for spot in spots for y in (spot.y, spot.low, spot.high) if y is not None and math.isfinite(y)]
+    ys = [y for spot in spots for y in (spot.y, spot.low, spot.high) if y is not None and _drawn(y)]
     low, high = _range(ys, *limits)
     first, last = min(spot.x for spot in spots), max(spot.x for spot in spots)
     if first == last:
@@ -76,9 +77,10 @@ def plane(
     show: Callable[[float], str], show_x: Callable[[float], str],
 ) -> Markup:  # fmt: skip
     """Points with intervals of y, and a line through the best of them."""
+    dots = [dot for dot in dots if _drawn(dot.y) and _drawn(dot.x)]
     if not dots:
         return Markup()
-    ys = [y for dot in dots for y in (dot.y, dot.low, dot.high) if y is not None and math.isfinite(y)]
+    ys = [y for dot in dots for y in (dot.y, dot.low, dot.high) if y is not None and _drawn(y)]
     low, high = _range(ys, None, None)
     most = max(dot.x for dot in dots) * 1.15 or 1.0
     frame = _Frame(0.0, most, low, high)
@@ -129,6 +131,11 @@ class _Frame(NamedTuple):
         return _HEIGHT - _BOTTOM - share * (_HEIGHT - _TOP - _BOTTOM)
 
 
+def _drawn(value: float) -> bool:
+    """Whether it has a place in a picture: not NaN, nor as good as infinite.  An interval's end without one is cut."""
+    return abs(value) < _LARGEST
+
+
 def _under(a: tuple[float, float], b: tuple[float, float], c: tuple[float, float]) -> bool:
     return (b[1] - a[1]) * (c[0] - a[0]) <= (c[1] - a[1]) * (b[0] - a[0])
 
@@ -146,7 +153,7 @@ def _range(values: Sequence[float], low: float | None, high: float | None) -> tu
 def _runs(spots: Sequence[Spot], gap: float) -> list[list[Spot]]:
     runs: list[list[Spot]] = []
     for spot in spots:
-        if not math.isfinite(spot.y):
+        if not _drawn(spot.y):
             continue
         if runs and spot.x - runs[-1][-1].x <= gap:
             runs[-1].append(spot)
@@ -156,7 +163,11 @@ def _runs(spots: Sequence[Spot], gap: float) -> list[list[Spot]]:
 
 
 def _band(frame: _Frame, run: Sequence[Spot], i: int) -> str:
-    known = [(spot.x, spot.low, spot.high) for spot in run if spot.low is not None and spot.high is not None]
+    known = [
+        (spot.x, spot.low, spot.high)
+        for spot in run
+        if spot.low is not None and spot.high is not None and spot.low <= spot.high
+    ]
     if len(known) < 2:
         return ""
     upper = [f"{_n(frame.x(x))},{_n(frame.y(high))}" for x, _, high in known]
