@@ -1,14 +1,18 @@
 """`croupier bot` from its start to its end, as an operator sees it; Kafka is away all the time."""
 
+import asyncio
 import signal
 
 import pytest
+from discord import Intents
 
+from infra.bot.run import _explained
 from infra.kafka.ports import free_port
 from infra.standins.models import Fault
+from schemas.errors import CroupierError
 from tests.bot.process import running
 from tests.discord.answering_bot import answers_to, served
-from tests.standins.clients import local
+from tests.standins.clients import Bot, local, pointed_at
 
 __all__ = ["local"]
 
@@ -43,30 +47,35 @@ async def test_it_answers_without_kafka_and_ends_what_it_began_when_told_to_stop
             assert secret not in text
 
 
-@pytest.mark.parametrize(
-    ("environ", "privileged", "said"),
-    [
-        ({"DISCORD_TOKEN": "bm9ib2R5.nobody.nobody"}, True, "Discord refuses the token"),
-        ({}, False, "Message Content Intent"),
-    ],
-    ids=["wrong token", "no intent"],
-)
-async def test_what_a_restart_does_not_mend_ends_with_a_sentence_and_1(local, tmp_path, environ, privileged, said):
+async def test_what_a_restart_does_not_mend_ends_with_a_sentence_and_1(local, tmp_path):
     local.guild("Home", "general")
-    if not privileged:
-        local.world.granted = 0
-    nowhere = f"127.0.0.1:{free_port()}"
-    async with running(tmp_path, local, "http://127.0.0.1:9", nowhere, **environ) as bot:
+    nowhere, wrong = f"127.0.0.1:{free_port()}", "bm9ib2R5.nobody.nobody"
+    async with running(tmp_path, local, "http://127.0.0.1:9", nowhere, DISCORD_TOKEN=wrong) as bot:
         assert await bot.ended(within=60) == 1
         text = bot._log.read_text()
-        assert said in " ".join(text.split())
-        assert "Traceback" not in text
+        assert "Discord refuses the token" in " ".join(text.split())
+        assert "Traceback" not in text and wrong not in text
 
 
-async def test_a_discord_that_is_away_is_tried_again_after_a_restart(local, tmp_path):
+@pytest.mark.parametrize(
+    ("broken", "error", "said"),
+    [
+        (
+            lambda local: setattr(local.world, "granted", type(local.world.granted)(0)),
+            CroupierError,
+            "Message Content Intent",
+        ),
+        (lambda local: local.faults.cut(where="GET /users/@me"), ConnectionError, "can not be reached"),
+    ],
+    ids=["no intent", "Discord away"],
+)
+async def test_why_the_client_ended_and_whether_a_restart_helps(local, broken, error, said):
+    """The real client; a CroupierError is exit code 1, everything else 70."""
     local.guild("Home", "general")
-    local.faults.cut(where="GET /users/@me")
-    nowhere = f"127.0.0.1:{free_port()}"
-    async with running(tmp_path, local, "http://127.0.0.1:9", nowhere) as bot:
-        assert await bot.ended(within=60) == 70
-        assert "Traceback" not in bot._log.read_text()
+    broken(local)
+    client = Bot(intents=Intents(guilds=True, guild_messages=True, message_content=True))
+    with pointed_at(local):
+        running = asyncio.create_task(client.start(local.token))
+        with pytest.raises(error, match=said):
+            await asyncio.wait_for(_explained(running), 20)
+        await client.close()
