@@ -16,6 +16,7 @@ from infra.commands import (
     export,
     fleet,
     kpis,
+    monitoring,
     privacy,
     replay,
     roi,
@@ -91,6 +92,7 @@ app.add_typer(domains.app, name="domains")
 app.add_typer(topics.app, name="topics")
 app.add_typer(fleet.app, name="fleet")
 app.add_typer(privacy.app, name="privacy")
+app.add_typer(monitoring.app, name="monitoring")
 app.add_typer(console.app, name="console")
 app.command()(tail.tail)
 app.command()(explain.explain)

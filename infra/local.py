@@ -15,6 +15,7 @@ from infra.connection import HOME_VARIABLE, VARIABLE
 from infra.kafka import RunningBroker, start_broker
 from infra.kafka.topics import check_topics, create_topics
 from infra.liveness import Liveness
+from infra.supervising import served
 from infra.supervisor import Program, Supervisor
 from schemas.errors import CroupierError
 from schemas.topics import DEFAULT_PARTITIONS
@@ -115,7 +116,8 @@ async def deployment(
     stop = asyncio.Event()
     running = asyncio.create_task(supervisor.run(stop))
     try:
-        yield Deployment(broker, supervisor, home, prefix, workers)
+        async with served(supervisor.metrics, home, prefix, lambda: supervisor.restarts):
+            yield Deployment(broker, supervisor, home, prefix, workers)
     finally:
         stop.set()
         await running

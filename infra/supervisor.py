@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from .liveness import Liveness
+from .supervising import SupervisorMetrics, how_it_ended
 
 #: No longer at the end: when what made it fail has passed, everything must be at rest again within 30 s.
 _BACKOFF_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0)
@@ -58,8 +59,10 @@ class Supervisor:
         self._log_dir = log_dir
         self._say = say
         self._running: dict[str, asyncio.subprocess.Process] = {}
+        self._replaced: set[int] = set()  # process ids
         self._stopping = False
         self.restarts = 0
+        self.metrics = SupervisorMetrics([program.name for program in programs])
 
     async def run(self, stop: asyncio.Event) -> None:
         """Start everything; return when `stop` is set and everything has ended."""
@@ -86,14 +89,19 @@ class Supervisor:
             with (self._log_dir / f"{program.name}.log").open("ab") as log:
                 process = self._running[program.name] = await self._start(program, log)
             watching = asyncio.create_task(self._watch(program, process))
+            self.metrics.running.labels(program.name).set(1)
             try:
                 code = await process.wait()
             finally:
                 watching.cancel()
+                self.metrics.running.labels(program.name).set(0)
             failures = 0 if time.monotonic() - begun > _STEADY_SECONDS else failures + 1
             delay = _BACKOFF_SECONDS[min(failures, len(_BACKOFF_SECONDS)) - 1] if failures else 0.0
             self._say(f"{program.name} ended ({_explain(code)}); it starts again in {delay:g} s")
             self.restarts += 1
+            replaced = process.pid in self._replaced
+            self._replaced.discard(process.pid)
+            self.metrics.ends.labels(program.name, how_it_ended(code, replaced=replaced)).inc()
             await asyncio.sleep(delay)
 
     @staticmethod
@@ -131,6 +139,7 @@ class Supervisor:
 
     async def _replace(self, program: Program, process: asyncio.subprocess.Process, reason: str) -> None:
         self._say(f"{program.name} is ended and started again: {reason}")
+        self._replaced.add(process.pid)
         await self._end(process)
 
     async def _end(self, process: asyncio.subprocess.Process) -> None:

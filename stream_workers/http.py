@@ -45,8 +45,7 @@ class StatusServer:
             await self._runner.cleanup()
 
     async def _metrics(self, _: web.Request) -> web.Response:
-        body = generate_latest(self._registry)  # type: ignore[no-untyped-call]
-        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
+        return metrics_page(self._registry)
 
     async def _health(self, _: web.Request) -> web.Response:
         health = self._answer()
@@ -58,3 +57,9 @@ class StatusServer:
         told = self._status()
         status = await told if isawaitable(told) else told
         return web.Response(body=msgspec.json.encode(status), content_type="application/json")
+
+
+def metrics_page(registry: CollectorRegistry) -> web.Response:
+    """What Prometheus is answered."""
+    body = generate_latest(registry)  # type: ignore[no-untyped-call]
+    return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})

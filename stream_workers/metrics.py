@@ -1,24 +1,36 @@
 """Every metric of a worker process: base units, bounded labels, no user ids."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
+
+from schemas.errors import Reason
+
+from .machine import MachineMetrics
 
 
 class WorkerMetrics(Collector):
     """Counters fed by the runtime, and gauges read from its status when scraped."""
 
-    def __init__(self) -> None:
+    def __init__(self, stages: Sequence[str], state_dir: Path) -> None:
+        """stages: names of those that run here; state_dir: of this process."""
         self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)  # memory, processor time, open files, start
+        self.registry.register(MachineMetrics(state_dir))
         self.applied = Counter(
             "croupier_records_applied_total", "Records applied, replays included", ["stage"], registry=self.registry
         )
         self.dead_letters = Counter(
             "croupier_dead_letters_total", "Records kept in dead-letters", ["stage", "reason"], registry=self.registry
         )
+        for stage in stages:  # a counter that is there only after its first event has no rise when that happens
+            self.applied.labels(stage)
+            for reason in Reason:
+                self.dead_letters.labels(stage, reason.value)
         self.checkpoint_seconds = Histogram(
             "croupier_checkpoint_seconds",
             "From taking the state to all of it acknowledged",
@@ -51,6 +63,11 @@ class WorkerMetrics(Collector):
             yield GaugeMetricFamily(
                 "croupier_checkpoint_age_seconds", "Since the last checkpoint", status["checkpoint_age_seconds"]
             )
+        yield GaugeMetricFamily(
+            "croupier_unsaved_seconds",
+            "Since when something is applied that no checkpoint holds; 0: nothing is",
+            status["unsaved_seconds"],
+        )
         recovering = status["recovering"]
         yield GaugeMetricFamily(
             "croupier_recovery_records",

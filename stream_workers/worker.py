@@ -55,7 +55,7 @@ class Worker:
 
     def __init__(self, stages: Sequence[Stage], settings: WorkerSettings) -> None:
         self.settings = settings
-        self.metrics = WorkerMetrics()
+        self.metrics = WorkerMetrics([stage.name for stage in stages], settings.runtime.state_dir)
         self.app = StatefulApp(
             stages,
             settings.runtime,
@@ -97,6 +97,7 @@ class Worker:
             "pid": os.getpid(),
             "address": address,
             "group": self.settings.runtime.group_id,
+            "name": self.settings.runtime.state_dir.name,  # the same when it starts again
         }
         path.write_bytes(msgspec.json.encode(told))
         return path

@@ -16,6 +16,7 @@ from prometheus_client import REGISTRY
 from producers.discord.bot import CroupierBot
 from schemas.errors import CroupierError
 from stream_workers.http import StatusServer
+from stream_workers.machine import MachineMetrics
 
 from .addresses import use_discord_at
 from .compose import composed
@@ -38,6 +39,7 @@ async def run_bot(settings: BotSettings, token: str, environment: Mapping[str, s
         await use_discord_at(settings.discord_api)
     async with composed(settings, environment) as parts:
         vitals = Vitals(parts)
+        REGISTRY.register(MachineMetrics(settings.state))
         server = StatusServer(vitals.status, vitals.health, REGISTRY)
         await server.start(settings.http_host, settings.http_port)
         try:
@@ -95,7 +97,13 @@ def announced(settings: BotSettings, address: str) -> Iterator[None]:
     file = directory / f"bot-{os.getpid()}.json"
     file.write_bytes(
         msgspec.json.encode(
-            {"role": "bot", "pid": os.getpid(), "address": address, "group": f"{settings.prefix}croupier-bot"}
+            {
+                "role": "bot",
+                "pid": os.getpid(),
+                "address": address,
+                "group": f"{settings.prefix}croupier-bot",
+                "name": settings.state.name,
+            }
         )
     )
     try:

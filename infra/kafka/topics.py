@@ -112,6 +112,17 @@ async def check_topics(bootstrap_servers: str, *, prefix: str = "") -> int:
     return next(iter(keyed.values()))
 
 
+async def under_replicated(admin: Any, prefix: str = "") -> int:
+    """Partitions of a deployment's topics that have fewer replicas in sync than they should."""
+    names = {full_name(topic, prefix) for topic in ALL}
+    return sum(
+        len(partition["isr"]) < len(partition["replicas"])
+        for each in await admin.describe_topics()
+        if each["topic"] in names
+        for partition in each["partitions"]
+    )
+
+
 async def cluster_id(bootstrap_servers: str) -> str:
     """The id of the Kafka cluster: local state belongs to one cluster and must not be used with another."""
     async with _admin(bootstrap_servers) as admin:

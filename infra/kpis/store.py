@@ -78,6 +78,7 @@ class KpiStore:
         self._behind: dict[int, int] = {}  # by partition: where the log ended when reading began
         self._caught_up = asyncio.Event()
         self._failed: BaseException | None = None
+        self._following: asyncio.Task[None] | None = None
         self.applied: dict[int, int] = {}  # by partition: up to this offset of outcomes
         self.changes = 0  # grows whenever something is news: whoever caches answers can tell whether they hold
         self.skipped = 0  # records that are no KPI of this release
@@ -127,6 +128,11 @@ class KpiStore:
         await self._caught_up.wait()
         if self._failed is not None:
             raise self._failed
+
+    async def ended(self) -> None:
+        """Wait until following ends, which only a fault makes it do; raises that."""
+        if self._following is not None:
+            await asyncio.shield(self._following)
 
     @property
     def reading(self) -> bool:

@@ -20,6 +20,7 @@ class Announcement(Struct, frozen=True):
     pid: int
     address: str
     group: str = ""  # its consumer group, which has the deployment's prefix
+    name: str = ""  # that of its state directory: the same when it starts again
 
 
 class Process(Struct, frozen=True):

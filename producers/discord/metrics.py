@@ -97,6 +97,14 @@ class BotMetrics:
             registry=registry,
         )
 
+        # A counter that is there only after its first event has no rise when that happens.
+        for how in ("answered", "refused", "withdrawn", "expired"):
+            self.ended.labels(how)
+        for how in ("decided", "late", "unreachable", "switched-off"):
+            self.chosen.labels(how)
+        for event in ("ready", "resumed", "disconnected"):
+            self.sessions.labels(event)
+
     def watch(self, connected: Callable[[], float], latency: Callable[[], float]) -> None:
         """Read the state of the gateway when scraped.  connected: share of shards; latency: seconds of a heartbeat."""
         Gauge(

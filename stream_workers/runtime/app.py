@@ -278,6 +278,7 @@ class StatefulApp:
             "generation": self._generation(),
             "recovering": self.recovery.progress.describe() if self._owning.recovering() else None,
             "checkpoint_age_seconds": None if age is None else round(age, 3),
+            "unsaved_seconds": round(self.health.unsaved_seconds(), 3),
             "partitions": [
                 {"topic": each.topic, "partition": each.partition, "applied": each.applied, "end": each.end,
                  "lag": each.end - each.applied, "why": each.why or None}

@@ -91,6 +91,10 @@ class Health:
         """Seconds since the last checkpoint whose offsets were committed, None before the first."""
         return None if self._committed is None else self._clock() - self._committed
 
+    def unsaved_seconds(self) -> float:
+        """Since when something is applied that no checkpoint holds; 0: nothing is."""
+        return 0.0 if self._unsaved_since is None else self._clock() - self._unsaved_since
+
     def problem(self) -> str | None:
         """Why this process is not healthy."""
         now = self._clock()
