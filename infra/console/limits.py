@@ -32,9 +32,10 @@ class Limit:
         while len(self._noted) > _KEYS:
             del self._noted[next(iter(self._noted))]
 
-    def forget(self, key: str) -> None:
-        """It went well."""
-        self._noted.pop(key, None)
+    def take_back(self, key: str) -> None:
+        """The last one went well, and does not count."""
+        if noted := self._noted.get(key):
+            noted.pop()
 
     def _recent(self, key: str) -> deque[float]:
         noted = self._noted.get(key, deque())

@@ -90,7 +90,7 @@ class SignIn:
             right = len(password) <= LONGEST and await asyncio.to_thread(self._accounts.verify, name, password)
         if right:
             for limit, key in zip(self._limits, keys, strict=True):
-                limit.forget(key)
+                limit.take_back(key)
         else:
             self._trail.note(name, "", "sign-in-refused", "wrong name or password")
         return right

@@ -111,7 +111,7 @@ class Browser:
         return self._kept(self.client.get(path, headers=self._headers(headers)))
 
     def post(self, path, fields=None, token=True, **headers):
-        fields = dict(fields or {})
+        fields = {"sent": "1", **(fields or {})}
         if token:
             cookie = self.cookies.get("croupier") or self.cookies.get("croupier-visit", "")
             fields.setdefault("token", self.console.sessions.token(cookie))
@@ -120,7 +120,10 @@ class Browser:
     def _headers(self, headers):
         cookies = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         self.client.cookies.clear()
-        return {"cookie": cookies, **{name.replace("_", "-"): value for name, value in headers.items()}}
+        return {
+            "cookie": cookies.encode("latin-1"),
+            **{name.replace("_", "-"): value for name, value in headers.items()},
+        }
 
     def _kept(self, response):
         for name, value in response.cookies.items():
