@@ -21,6 +21,7 @@ _REALS: Final = tuple(name for name in SUMS if name not in COUNTS)
 #: Bins fit into 16 bits: from the one of 0 to that of 30 days.
 _LOWEST, _HIGHEST = sketch.ZERO, sketch.bin_of(sketch.LONGEST_MS)
 _BINS: Final = _HIGHEST - _LOWEST + 1
+_MOST: Final = 2**31 - 1
 
 
 class _Sketches:
@@ -49,10 +50,11 @@ class _Sketches:
         else:
             self._wasted += int(self._size[row]) - n
         self._size[row] = n
-        at = int(self._begin[row])
-        for i, (number, count) in enumerate(bins, at):
-            self._bins[i] = min(max(number, _LOWEST), _HIGHEST)
-            self._counts[i] = min(count, 2**31 - 1)
+        if n:
+            at = int(self._begin[row])
+            numbers, counts = zip(*bins, strict=True)
+            self._bins[at : at + n] = [min(max(number, _LOWEST), _HIGHEST) for number in numbers]
+            self._counts[at : at + n] = [min(each, _MOST) for each in counts]
 
     def summed(self, rows: Rows, groups: Rows, count: int) -> list[sketch.Bins]:
         """The merged sketch of each group.  groups: (n,) numbers from 0 to count - 1 of the rows."""
@@ -62,13 +64,16 @@ class _Sketches:
             return [{} for _ in range(count)]
         ends = np.cumsum(sizes)
         places = np.arange(total) + np.repeat(self._begin[rows] - (ends - sizes), sizes)
-        numbers = self._bins[places].astype(np.int64) - _LOWEST
-        flat = np.repeat(groups, sizes) * _BINS + numbers
-        used, inverse = np.unique(flat, return_inverse=True)
-        counts = np.bincount(inverse, weights=self._counts[places]).astype(np.int64)
+        # Counts are far below 2^53, so that sums of them as floats are exact.
+        flat = np.repeat(groups * _BINS - _LOWEST, sizes) + self._bins[places]
+        sums = np.bincount(flat, weights=self._counts[places], minlength=count * _BINS)
+        used = np.flatnonzero(sums)
         found: list[sketch.Bins] = [{} for _ in range(count)]
-        for place, number in zip(used.tolist(), counts.tolist(), strict=True):
-            found[place // _BINS][place % _BINS + _LOWEST] = number
+        for group, number, each in zip(
+            (used // _BINS).tolist(), (used % _BINS + _LOWEST).tolist(), sums[used].astype(np.int64).tolist(),
+            strict=True,
+        ):  # fmt: skip
+            found[group][number] = each
         return found
 
     def nbytes(self) -> int:
@@ -209,6 +214,6 @@ class BucketTable:
 
 
 def _grown(array: NDArray[Any], least: int) -> NDArray[Any]:
-    larger = np.zeros((max(least, len(array) * 3 // 2), *array.shape[1:]), array.dtype)
+    larger = np.zeros((max(least, len(array) * 5 // 4), *array.shape[1:]), array.dtype)
     larger[: len(array)] = array
     return larger

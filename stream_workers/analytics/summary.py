@@ -308,6 +308,8 @@ def sums_of(kpi: Kpi) -> Sums:
 
 def added(rows: Sequence[Sums]) -> Sums:
     """The sum of sums, each exactly rounded."""
+    if len(rows) == 1:
+        return rows[0]
     return Sums.of([_total(column) for column in zip(*map(astuple, rows), strict=True)]) if rows else Sums()
 
 
