@@ -148,6 +148,8 @@ class Answerer:
             await acknowledge()
         if acknowledge is not None or question.kind == "again":
             question = self._bot.journal.question(question.id) or question  # as it was noted
+        if resumed:
+            question = await self._gathering.acknowledged(question)
         gather = gather or partial(self._gathering.asked, question)
         surface = self._gathering.surface(question)
         known = resumed or question.kind != "message"  # something of the answer may be there

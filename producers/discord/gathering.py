@@ -1,6 +1,7 @@
 """Finds a question again of which only the id is known: after a restart, and when another answer is asked for."""
 
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Any
 
 import discord
 from msgspec.structs import replace
@@ -10,7 +11,7 @@ from .choosing import RefusedError
 from .insisting import insist
 from .journal import Question
 from .places import place
-from .surface import ChannelSurface, CommandSurface, Surface
+from .surface import TOKEN_SECONDS, ChannelSurface, CommandSurface, Surface
 
 if TYPE_CHECKING:
     from .bot import CroupierBot
@@ -38,6 +39,25 @@ class Gathering:
         else:
             raise RefusedError("too_late")
         return self._once_more(asked, question)
+
+    async def acknowledged(self, question: Question) -> Question:
+        """A command of which we do not know whether Discord had our acknowledgement: its answer was lost, or we were.
+
+        If so, Discord shows that we think, and there must be the answer, not beside it.
+        """
+        given = question.given
+        if question.kind != "command" or given is None or given.acknowledged:
+            return question
+        if time.time() >= question.begun + TOKEN_SECONDS:
+            return question
+        webhook = discord.Webhook.partial(self._bot.application_id or 0, given.token, client=self._bot)
+        original: Any = "@original"  # discord.py puts it into the address as it is
+        try:
+            response = await insist(lambda: webhook.fetch_message(original), self._seconds)
+        except (discord.NotFound, discord.Forbidden):
+            return question
+        self._bot.journal.acknowledged(question.id, given, response.id)
+        return self._bot.journal.question(question.id) or question
 
     def surface(self, question: Question) -> Surface:
         """Where it is answered."""

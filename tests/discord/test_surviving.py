@@ -79,6 +79,24 @@ async def test_a_command_is_answered_in_its_response_after_a_restart(local, home
             assert [each for each in general.messages.values() if each.author is local.bot] == [command.response]
 
 
+@pytest.mark.parametrize("after", [True, False], ids=["Discord had it", "Discord had it not"])
+async def test_a_command_whose_acknowledgement_was_cut_off_is_answered_once(local, home, tmp_path, after):
+    """Where Discord shows that we think, if it had the acknowledgement; else in the channel."""
+    general, ada = home
+
+    def by_bot():
+        return [each for each in general.messages.values() if each.author is local.bot]
+
+    async with served() as models, answering(local, tmp_path, models) as bot:
+        local.faults.cut(after=after, where="POST /interactions", times=5)
+        command = ada.use(general, "ask", question="what is a hash map?")
+        await local.until(lambda _: any(each.content.endswith("does.") for each in by_bot()), 30)
+        await local.until(lambda _: not bot.journal.not_done() and not bot.answerer.running, 30)
+        (answer,) = by_bot()
+        assert answer.content.endswith("does.")
+        assert (answer is command.response) == after
+
+
 async def test_what_was_asked_long_ago_is_refused_once(local, home, tmp_path):
     general, ada = home
     async with served() as models:
