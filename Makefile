@@ -27,7 +27,7 @@ kernels: setup
 	$(BIN)/python -m stream_workers.bandits.compile
 
 test: kernels
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 lint: setup
 	$(BIN)/ruff check .

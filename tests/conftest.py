@@ -36,3 +36,24 @@ def kafka() -> Iterator[RunningBroker]:
 def deployment_prefix() -> str:
     """A topic prefix no other test uses, in this run or another on the same Kafka."""
     return f"t{os.getpid()}-{os.urandom(3).hex()}-{next(_numbers)}-"
+
+
+#: Files that take longest alone.  They begin first, so that at the end no process waits for the other's last file.
+_LONGEST = (
+    "faults/test_soak.py",
+    "bandits/test_portability.py",
+    "bandits/test_policy_laws.py",
+    "runtime/test_app.py",
+    "bandits/test_kernel_cache.py",
+    "honesty/test_false_alarms.py",
+    "benchmarks/test_loops.py",
+    "kafka/test_local.py",
+    "pipeline/test_hard_cap.py",
+    "upgrades/test_rolling_restart.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """In that order, then as they were found."""
+    place = {name: rank for rank, name in enumerate(_LONGEST)}
+    items.sort(key=lambda item: place.get("/".join(item.path.parts[-2:]), len(place)))

@@ -21,6 +21,7 @@ SPEC = spec(
     horizon_ms=600_000,
 )
 REQUESTS = 600
+MORE = 200
 
 
 def kill_workers(home):
@@ -30,10 +31,31 @@ def kill_workers(home):
             os.kill(told["pid"], signal.SIGKILL)
 
 
+async def counted(live):
+    """The first decision with each id, by id: after a SIGKILL there may be another, of another arm."""
+    first = {}
+    for decision in await live.events("decisions", Decision):
+        first.setdefault(decision.id, decision)
+    return first
+
+
+async def answered(live, requests):
+    """Wait until so many have a decision or a refusal; the ids of the refused."""
+    async with asyncio.timeout(120):
+        while True:
+            ids = {each.id for each in await live.events("decisions", Decision)}
+            letters = await live.events("dead-letters", DeadLetter)
+            refused = {msgspec.msgpack.decode(each.value)[1] for each in letters}
+            if len(ids | refused) == requests:
+                return refused
+            await asyncio.sleep(0.3)
+
+
 async def test_never_passed_under_sigkill(kafka, deployment_prefix, tmp_path, monkeypatch):
     """Requests keep coming, feedback says the most or is lost, and all workers are killed three times in between: every
-    request is decided or refused with a reason, and what is carried out costs at most the cap."""
-    monkeypatch.setenv("CROUPIER_SESSION_TIMEOUT", "30")
+    request is decided or refused with a reason, and what is carried out costs at most the cap, and at rest no less than
+    the cap allows."""
+    monkeypatch.setenv("CROUPIER_SESSION_TIMEOUT", "10")
     options = ("--early-ms", str(EARLY_MS), "--checkpoint-seconds", "0.5")
     async with deployment(
         kafka, tmp_path, lambda line: None, prefix=deployment_prefix, workers=1, partitions=2, worker_options=options
@@ -48,7 +70,7 @@ async def test_never_passed_under_sigkill(kafka, deployment_prefix, tmp_path, mo
             for number in range(REQUESTS):
                 await live.context(f"d{number}", features=(number % 7 / 7.0, 1.0))
                 if number % 20 == 19 and number < 200:
-                    for decision in await live.events("decisions", Decision):
+                    for decision in (await counted(live)).values():
                         if decision.id not in paid and decision.choice:
                             paid.add(decision.id)
                             await live.reward(decision.id, quality=1.0, cost=MOST[decision.arm])
@@ -61,20 +83,17 @@ async def test_never_passed_under_sigkill(kafka, deployment_prefix, tmp_path, mo
                         while running.supervisor.restarts == kills:
                             await asyncio.sleep(0.05)
                     await running.serving()
-            async with asyncio.timeout(120):
-                while True:
-                    ids = {each.id for each in await live.events("decisions", Decision)}
-                    letters = await live.events("dead-letters", DeadLetter)
-                    refused = {msgspec.msgpack.decode(each.value)[1] for each in letters}
-                    if len(ids | refused) == REQUESTS + 3:
-                        break
-                    await asyncio.sleep(0.3)
+            await answered(live, REQUESTS + 3)
+            # What was in flight when workers were killed is reserved until it is read back, and requests of that moment
+            # may be refused though the money was not spent.  At rest nothing is: the next ones get what is left.
+            for number in range(MORE):
+                if f"x{number - 1}" in await answered(live, REQUESTS + 3 + number):
+                    break
+                await live.context(f"x{number}", features=(0.5, 1.0))
+            letters = await live.events("dead-letters", DeadLetter)
             assert running.supervisor.restarts >= 3
             assert {each.reason for each in letters} == {"budget-spent"}
-            first = {}
-            for decision in await live.events("decisions", Decision):
-                first.setdefault(decision.id, decision)
-            spent = sum(MOST[each.arm] for each in first.values())
+            spent = sum(MOST[each.arm] for each in (await counted(live)).values())
             assert CAP - MOST["large"] < spent <= CAP + 1e-9
         finally:
             await producer.stop()
