@@ -42,6 +42,7 @@ class Deployment:
         self.prefix = prefix
         self.directory = directory or home()
         self.interval = interval
+        self.patience = PATIENCE_S
         self.report: Report | None = None
         self.at = 0.0  # when that was, seconds since 1970
         self.troubles: dict[str, str] = {}  # by what is followed: why it cannot be now
@@ -77,7 +78,7 @@ class Deployment:
                 before = after
 
     async def _sample(self, log: Log, admin: Any) -> Any:
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(self.patience):
             return await take(log, admin, self.prefix)
 
     def well(self, what: str) -> None:

@@ -79,7 +79,7 @@ def common(console: "Console", request: Request, session: Session | None, cookie
     person = None if session is None else session.person
     return {
         "person": person,
-        "token": console.sessions.token(cookie),
+        "form_token": console.sessions.token(cookie),
         "path": request.url.path.removeprefix("/live"),
         "query": request.url.query,
         "problem": console.deployment.problem if person is not None else None,
@@ -161,7 +161,7 @@ async def _events(
     """The block `live` whenever it is another, until the page is closed, the session has ended or we stop."""
     console.streams[number] = console.streams.get(number, 0) + 1
     loop = asyncio.get_running_loop()
-    last: tuple[str, str | None] = "", None
+    last: tuple[str, str | None] | None = None
     spoken = loop.time()
     try:
         while not console.stopping.is_set():
@@ -170,7 +170,8 @@ async def _events(
                 yield "event: signed-out\ndata: {}\n\n"
                 return
             text = await _live(console, page, Asked(console, request, session, cookie, {}))
-            news = last[0] if text is None else text, console.deployment.problem
+            known = "" if last is None else last[0]
+            news = known if text is None else text, console.deployment.problem
             if news != last:
                 yield f"data: {json.dumps({'html': news[0], 'problem': news[1]})}\n\n"
                 last, spoken = news, loop.time()

@@ -175,6 +175,8 @@ def test_signing_in_and_out(as_):
     browser = as_()
     page = browser.get("/login?next=/decisions%3Fsince%3D1h")
     assert page.status_code == 200
+    token = re.search(r'name="token" value="([^"]+)"', page.text)[1]
+    assert token == browser.console.sessions.token(browser.cookies["croupier-visit"])
     response = browser.post("/login", {"name": "vera", "password": PASSWORD, "next": "/decisions?since=1h"})
     assert (response.status_code, response.headers["location"]) == (303, "/decisions?since=1h")
     flags = response.headers["set-cookie"].lower()
