@@ -244,9 +244,9 @@ class Summary(Struct, frozen=True):
         return sum(n for number, n in self.latency_ms.items() if number < limit) / total if total else None
 
     def figures(self) -> dict[str, Any]:
-        """Plain data: every KPI by name, and the counts that they are made of."""
+        """Plain data: every KPI by name, and the counts that they are made of; what no float holds is None."""
         satisfaction, regret, cut = self.satisfaction, self.regret, self.cost_cut
-        return {
+        found = {
             "interactions": self.interactions,
             "observed": self.sums.observed,
             "reward": self.reward,
@@ -273,6 +273,7 @@ class Summary(Struct, frozen=True):
             "regret": None if regret is None else _plain(regret),
             "cost_cut": None if cut is None else _plain(cut),
         }
+        return {name: _finite(value) for name, value in found.items()}
 
 
 def merge(parts: Iterable[Kpi | Summary]) -> Summary:
@@ -362,7 +363,7 @@ def _regret(arms: Iterable[ArmSummary]) -> Regret | None:
     below = above = 0.0
     best: dict[str, str] = {}
     for (tenant, domain), of_domain in _domains(arms).items():
-        judged = [each for each in of_domain if each.sums.eligible]
+        judged = [each for each in of_domain if each.sums.eligible > 1]
         if not judged:
             continue
         first = max(judged, key=lambda each: each.sums.regret_sum / each.sums.eligible)
@@ -403,12 +404,10 @@ def _cost_cut(arms: Iterable[ArmSummary]) -> CostCut | None:
 
 
 def _mean_interval(total: float, squares: float, count: int, among: int) -> Interval | None:
-    if not count:
+    if count < 2:  # one says nothing of how much they vary
         return None
     mean = total / count
-    variance = max(squares / count - mean * mean, 0.0) * count / max(count - 1, 1)
-    if count == 1:
-        return Interval(mean, -math.inf, math.inf)
+    variance = max(squares / count - mean * mean, 0.0) * count / (count - 1)
     half = NormalDist().inv_cdf(1.0 - 0.025 / among) * math.sqrt(variance / count)
     return Interval(mean, mean - half, mean + half)
 
@@ -426,6 +425,12 @@ def _total(values: Iterable[float]) -> float:
         return math.fsum(numbers)
     except (OverflowError, ValueError):  # beyond what a float holds
         return sum(numbers)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _finite(each) for name, each in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _plain(value: Struct) -> dict[str, Any]:

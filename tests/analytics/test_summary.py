@@ -1,3 +1,4 @@
+import json
 import math
 from statistics import NormalDist
 
@@ -199,3 +200,12 @@ def test_sums_beyond_a_float_are_infinite_and_no_error():
     (kpi,) = kpis_of(events)[:1]
     kpi = msgspec.structs.replace(kpi, cost_sum=1.7e308, cost_count=1)
     assert merge([kpi, kpi]).cost_per_interaction == math.inf
+
+
+@settings(max_examples=30)
+@given(event_lists(max_size=4))
+def test_figures_are_plain_data(events):
+    """JSON carries them, also of one outcome and of impossible sums."""
+    kpis = kpis_of(events)
+    for kpi in (*kpis, *(msgspec.structs.replace(each, cost_sum=math.inf, cost_count=1) for each in kpis)):
+        json.dumps(merge([kpi]).figures(), allow_nan=False)
