@@ -43,9 +43,14 @@ class Deployment:
 
 
 def statuses(home: Path) -> list[dict[str, Any]]:
-    """What the processes announced in `home` answer to /status; those that do not answer are left out."""
+    """What the processes announced in `home` answer to /status; those that do not answer are left out.
+
+    So is the supervisor, which is no part of what it supervises.
+    """
     found = []
     for path in (home / "run").glob("*.json"):
+        if path.name.startswith("supervisor-"):
+            continue
         try:
             address = json.loads(path.read_text(encoding="utf-8"))["address"]
             with urllib.request.urlopen(f"{address}/status", timeout=5) as answer:  # noqa: S310 - our own process

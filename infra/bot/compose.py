@@ -11,6 +11,7 @@ from prometheus_client import REGISTRY
 
 from producers.deciding import DecisionPath
 from producers.deciding.path import DEADLINE_MS
+from producers.deciding.spool import DEFAULT_BYTES
 from producers.discord.bot import CroupierBot, Parts
 from producers.discord.choosing import Prices
 from producers.discord.people.names import NamedDeciding, NamedFigures
@@ -112,6 +113,7 @@ async def composed(settings: BotSettings, environment: Mapping[str, str], **opti
                 state / "spool",
                 prefix=settings.prefix,
                 deadline_ms=settings.deadline_ms or DEADLINE_MS,
+                spool_bytes=settings.spool_bytes or DEFAULT_BYTES,
             )
         )
         parts = Parts(

@@ -27,6 +27,7 @@ class BotSettings(Struct, frozen=True):
     template: Path = TEMPLATE
     discord_api: str | None = None
     message_content: bool = True
+    spool_bytes: int | None = None  # what may wait on disk for Kafka; None: as `DecisionPath` has it
     deadline_ms: float | None = None  # how long a decision is waited for; None: as `DecisionPath` has it
     instructions: str = ""
     fetch_links: bool = False  # in posts that are analysed (docs/discord-using.md)

@@ -70,6 +70,10 @@ Deadline = Annotated[
         "--deadline-ms", envvar="CROUPIER_DEADLINE_MS", min=1.0, help="How long a decision is waited for; 250."
     ),
 ]
+SpoolBytes = Annotated[
+    int | None,
+    typer.Option("--spool-bytes", min=4096, help="How much may wait on disk while Kafka is away; 64 MiB."),
+]
 Instructions = Annotated[
     Path | None,
     typer.Option("--instructions", envvar="CROUPIER_INSTRUCTIONS", help="File with what models are told first."),
@@ -99,6 +103,7 @@ def bot(
     discord_api: DiscordApi = None,
     message_content: Content = True,
     deadline_ms: Deadline = None,
+    spool_bytes: SpoolBytes = None,
     instructions: Instructions = None,
     fetch_links: FetchLinks = False,
     http_host: HttpHost = "127.0.0.1",
@@ -120,6 +125,7 @@ def bot(
         discord_api=discord_api,
         message_content=message_content,
         deadline_ms=deadline_ms,
+        spool_bytes=spool_bytes,
         instructions="" if instructions is None else _text(instructions),
         fetch_links=fetch_links,
         http_host=http_host,

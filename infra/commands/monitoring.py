@@ -29,7 +29,8 @@ def serve(
     host: Annotated[str, typer.Option("--host", envvar="CROUPIER_HTTP_HOST", help="Where it listens.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", envvar="CROUPIER_HTTP_PORT", help="Its port.")] = 9464,
     targets_file: Annotated[
-        Path | None, typer.Option("--targets", help="What was promised; else examples/targets.toml.")
+        Path | None,
+        typer.Option("--targets", envvar="CROUPIER_TARGETS", help="What was promised; else examples/targets.toml."),
     ] = None,
     interval: Annotated[float, typer.Option("--interval", min=0.1, help="Seconds between looks at the broker.")] = 5.0,
 ) -> None:

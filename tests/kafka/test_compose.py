@@ -20,7 +20,14 @@ VARIABLES = {
     "CROUPIER_HTTP_PORT",
     "CROUPIER_HTTP_HOST",
 }
-OURS = {"topics": ["topics", "create"], "worker": ["worker"], "analytics": ["analytics"]}
+OURS = {
+    "topics": ["topics", "create"],
+    "worker": ["worker"],
+    "analytics": ["analytics"],
+    "monitor": ["monitoring", "serve"],
+}
+#: Those of the profile `monitoring` that are programs of others, or write files for them.
+WATCHING = {"monitoring-files", "prometheus", "alertmanager", "grafana"}
 
 
 def _services() -> dict:
@@ -36,7 +43,8 @@ def test_docker_compose_accepts_the_file(tmp_path):
         assert done.returncode == 0, done.stderr
     document = yaml.safe_load(COMPOSE.read_text())
     services = document["services"]
-    assert set(services) == {"kafka", *OURS}
+    assert set(services) == {"kafka", *OURS, *WATCHING}
+    assert all(services[name]["profiles"] == ["monitoring"] for name in {"monitor", *WATCHING})
     for name, service in services.items():
         build = service.get("build")
         if build:
@@ -47,7 +55,8 @@ def test_docker_compose_accepts_the_file(tmp_path):
                 assert "healthcheck" in services[other]
         for volume in service.get("volumes", []):
             source, colon, _ = volume.partition(":")
-            assert not colon or source in document["volumes"], f"{name} mounts {source}"
+            there = source in document["volumes"] or (source.startswith("./") and (ROOT / source).is_file())
+            assert not colon or there, f"{name} mounts {source}"
 
 
 def test_services_run_our_commands_with_our_variables():
@@ -56,7 +65,7 @@ def test_services_run_our_commands_with_our_variables():
     for name, command in OURS.items():
         service = services[name]
         assert service["command"] == command
-        assert set(service["environment"]) <= VARIABLES
+        assert set(service["environment"]) <= VARIABLES | {"CROUPIER_TARGETS"}
         assert service["environment"]["KAFKA_BOOTSTRAP_SERVERS"] == "kafka:9092"
         assert "restart" in service
     for name in ("worker", "analytics"):
