@@ -8,7 +8,6 @@ import secrets
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-import httpx
 import structlog
 from authlib.common.errors import AuthlibBaseError
 from authlib.integrations.starlette_client import OAuth
@@ -53,7 +52,9 @@ class Issuer:
             request.session["next"] = request.query_params.get("next", "")
             try:
                 response: Response = await self._client.authorize_redirect(request, self._address(request))
-            except (httpx.HTTPError, AuthlibBaseError, ValueError, RuntimeError) as error:
+            except (
+                Exception
+            ) as error:  # authlib asks by httpx or another client, as it finds it: no type is its error's
                 return sign_in.refused(request, "", _unreachable(error))
             return response
 
@@ -65,7 +66,7 @@ class Issuer:
                 )
             except (AuthlibBaseError, JoseError) as error:
                 return sign_in.refused(request, "", f"The issuer's answer is not accepted: {error}")
-            except (httpx.HTTPError, ValueError, RuntimeError, KeyError) as error:
+            except Exception as error:  # as above
                 return sign_in.refused(request, "", _unreachable(error))
             finally:
                 request.session.clear()

@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 
 from schemas.errors import CroupierError
 
-from .roles import ROLES, Role, check_person
+from .roles import ROLES, AccountError, Role, check_person
 
 DEFAULT_PORT: Final = 8600
 
@@ -85,7 +85,10 @@ def read_oidc(path: Path) -> Oidc:
     except msgspec.ValidationError as error:
         raise SettingsError(f"{path}: {error}; docs/console.md has every key (roles: {', '.join(ROLES)})") from None
     for grant in found.grants:
-        check_person(f"{path}: {grant.value}", grant.role, grant.tenants)
+        try:
+            check_person(grant.value, grant.role, grant.tenants)
+        except AccountError as error:
+            raise SettingsError(f"{path}: {error}") from None
     local = urlsplit(found.issuer).hostname in ("localhost", "127.0.0.1", "::1")
     if not found.issuer.startswith("https://") and not local:
         raise SettingsError(f"{path}: issuer is {found.issuer!r}; it must begin with https:// (or be on this machine)")

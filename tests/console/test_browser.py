@@ -183,7 +183,8 @@ def test_a_specification_is_written_and_applied(page_of):
     problem.wait_for()
     problem.click()
     assert "exploration_minimum" in page.evaluate(
-        "(() => { const t = document.getElementById('text'); return t.value.slice(t.selectionStart, t.selectionEnd); })()"
+        "(({value, selectionStart, selectionEnd}) => value.slice(selectionStart, selectionEnd))"
+        "(document.getElementById('text'))"
     )
     page.keyboard.type("exploration_minimum = 0.04")
     page.get_by_text("1 domain, without a problem").wait_for()
