@@ -94,7 +94,7 @@ class KpiStore:
         """
         store = cls()
         async with Log.open(bootstrap, prefix) as log:
-            following = asyncio.create_task(store.follow(log, partitions and partitions(log)))
+            following = store._following = asyncio.create_task(store.follow(log, partitions and partitions(log)))
             try:
                 yield store
             finally:

@@ -5,7 +5,6 @@ that the broker is away.
 """
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Iterator
 from typing import Any, Final
@@ -57,30 +56,24 @@ class Monitor(Collector):
         self.registry.register(self)
 
     async def watch(self) -> None:
-        """Look, again and again; never ends by itself."""
-        kpis = asyncio.create_task(self._read_kpis())
-        try:
-            while True:
-                try:
-                    await self._look_on()
-                except _EXPECTED as error:
-                    self._reachable = False
-                    self.problem = str(error) or type(error).__name__
-                    _log.warning("the broker does not answer", error=self.problem)
-                await asyncio.sleep(self._interval)
-        finally:
-            kpis.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await kpis
+        """Look, again and again; never ends by itself.  A defect in either ends both, with its error."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._look())
+            group.create_task(self._read_kpis())
+
+    async def _look(self) -> None:
+        while True:
+            try:
+                await self._look_on()
+            except _EXPECTED as error:
+                self._reachable = False
+                self.problem = str(error) or type(error).__name__
+                _log.warning("the broker does not answer", error=self.problem)
+            await asyncio.sleep(self._interval)
 
     async def _look_on(self) -> None:
         looks = 0
-        async with (
-            asyncio.timeout(None) as opening,
-            Log.open(self._bootstrap, self._prefix) as log,
-            clients.admin(self._bootstrap) as admin,
-        ):
-            opening.reschedule(None)
+        async with Log.open(self._bootstrap, self._prefix) as log, clients.admin(self._bootstrap) as admin:
             while True:
                 async with asyncio.timeout(self._late):
                     self._sample = await take(log, admin, self._prefix)

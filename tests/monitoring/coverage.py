@@ -446,6 +446,7 @@ async def covered(home: Path, only: Sequence[str], *, mount: bool) -> dict[str, 
             "alerts_total": len(names),
             "modes_covered": sum(bool(set(mode.alerts) & run.covered) for mode in modes),
             "modes_total": len(modes),
+            "covered": sorted(run.covered),
             "not_covered": {name: run.missing.get(name, "not injected") for name in sorted(names - run.covered)},
             "seconds": round(time.monotonic() - begun, 1),
         }

@@ -28,7 +28,7 @@ REHEARSAL = Profile(
     window=10.0,
     hold=2.0,
     limits={
-        "ProcessRestarting": 1.5, "Rebalancing": 1, "LagHigh": 50, "CheckpointOld": 5, "SpoolFilling": 2_000,
+        "ProcessRestarting": 1.5, "Rebalancing": 0.5, "LagHigh": 50, "CheckpointOld": 5, "SpoolFilling": 2_000,
         "GatewayFlapping": 1.5, "FeedbackOrphaned": 5, "FeedbackStopped": 5, "ErrorBudgetBurnsFast": 5,
         "ErrorBudgetBurns": 5, "ErrorBudgetBurnsSlowly": 5,
         **dict.fromkeys(
