@@ -105,6 +105,8 @@ class Renderer:
 
     def __init__(self) -> None:
         self._environment = environment()
+        for name in self._environment.list_templates():  # compiled now, so that nobody waits for it
+            self._environment.get_template(name)
 
     def page(self, view: View, common: Mapping[str, Any]) -> str:
         """The whole."""
