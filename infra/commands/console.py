@@ -46,6 +46,12 @@ def console(
     plan: Annotated[
         Path | None, typer.Option("--plan", help="Plan of `croupier roi` for the page ROI.", show_default=False)
     ] = None,
+    targets: Annotated[
+        Path | None,
+        typer.Option(
+            "--targets", help="Targets as of `croupier kpis`; else examples/targets.toml.", show_default=False
+        ),
+    ] = None,
     oidc: Annotated[
         Path | None, typer.Option("--oidc", help="File (TOML) about an OpenID Connect issuer.", show_default=False)
     ] = None,
@@ -57,12 +63,14 @@ def console(
         return
     _installed()
     from infra.console.settings import Settings, check_public_url, read_oidc
+    from infra.logs import configure_logs
 
     with explained(as_json=False):
         settings = Settings(
-            home(), bootstrap, prefix, host, port, check_public_url(public_url), plan=plan,
+            home(), bootstrap, prefix, host, port, check_public_url(public_url), plan=plan, targets=targets,
             oidc=None if oidc is None else read_oidc(oidc),
         )  # fmt: skip
+        configure_logs("console")
         run(_serve(settings))
 
 
@@ -94,7 +102,9 @@ async def _serve(settings: "Settings") -> None:
 def link(
     name: Name,
     port: Annotated[int, typer.Option("--port", help="Of the console.")] = 8600,
-    public_url: Annotated[str | None, typer.Option("--public-url", show_default=False)] = None,
+    public_url: Annotated[
+        str | None, typer.Option("--public-url", help="As the console has it.", show_default=False)
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Print an address that signs an account in once, within ten minutes."""

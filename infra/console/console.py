@@ -164,7 +164,7 @@ async def serve(settings: Settings, *, ready: asyncio.Event | None = None) -> No
         console = make_console(settings, database)
         config = uvicorn.Config(
             make_app(console), host=settings.host, port=settings.port, log_level="warning", access_log=False,
-            server_header=False, timeout_graceful_shutdown=5,
+            server_header=False, log_config=None, timeout_graceful_shutdown=5,
             # Behind a proxy on this machine, who asks is who the proxy says.
             proxy_headers=settings.public_url is not None, lifespan="on",
         )  # fmt: skip

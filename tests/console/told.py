@@ -60,6 +60,10 @@ def records():
                 "unknown-domain", f"tenant '{tenant}' has no domain 'x'", context(f"{tenant}-x", tenant, "x"), tenant
             ),
         )
+    for n in range(1, 60):
+        made = decision(f"acme-past-{n}", choice=n % 2, features=packed(n / 60, -1.0))
+        observed = {"success": float(n % 3 > 0), "cost": 0.03 if n % 2 else 0.001}
+        yield "outcomes", "acme", Outcome(n, "complete", n, n + 1, observed, n + 10, made)
     yield "decisions", HOSTILE, decision(HOSTILE, HOSTILE, arms=(HOSTILE, "strong"), choice=0, policy=HOSTILE)
     yield "dead-letters", HOSTILE, letter("invalid", HOSTILE, b"\xc1", HOSTILE, "outcomes", HOSTILE[:60])
 
