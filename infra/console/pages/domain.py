@@ -26,6 +26,16 @@ from .showing import day, minute, money, percent, ratio
 _DRAWN: Final = 8
 
 
+class Chart(NamedTuple):
+    """A picture, and its numbers."""
+
+    title: str
+    said: str
+    picture: Any
+    names: list[str]
+    rows: list[tuple[str, list[str]]]  # by step: a value for each name, with its interval
+
+
 class ArmRow(NamedTuple):
     """An arm in the window."""
 
@@ -149,8 +159,8 @@ def _rows(total: Summary, by_arm: Mapping[str, Summary]) -> list[ArmRow]:
     return sorted(rows, key=lambda row: (-row.share, row.name))
 
 
-def _charts(points: list[Point], arms: list[str], show_x: Any) -> list[tuple[str, str, Any]]:
-    """Title, what it says, and the picture."""
+def _charts(points: list[Point], arms: list[str], show_x: Any) -> list[Chart]:
+    """What was so, step by step."""
     gap = 2.5 * (points[0].seconds if points else 1)
     shares = {name: [] for name in arms}  # type: dict[str, list[Spot]]
     values = {name: [] for name in arms}  # type: dict[str, list[Spot]]
@@ -187,10 +197,27 @@ def _charts(points: list[Point], arms: list[str], show_x: Any) -> list[tuple[str
         ),
     )  # fmt: skip
     return [
-        (title, said, lines(series, title, show, show_x, limits=limits, gap=gap))
+        Chart(
+            title,
+            said,
+            lines(series, title, show, show_x, limits=limits, gap=gap),
+            [each.name for each in series],
+            _numbers_of(series, show, show_x),
+        )
         for title, said, series, show, limits in wanted
         if any(each.spots for each in series)
     ]
+
+
+def _numbers_of(series: list[Series], show: Any, show_x: Any) -> list[tuple[str, list[str]]]:
+    """The latest step first; what is not known is empty."""
+    by_step: dict[float, dict[str, str]] = {}
+    for each in series:
+        for spot in each.spots:
+            interval = "" if spot.low is None or spot.high is None else f" ({show(spot.low)} to {show(spot.high)})"
+            by_step.setdefault(spot.x, {})[each.name] = f"{show(spot.y)}{interval}"
+    names = [each.name for each in series]
+    return [(show_x(x), [told.get(name, "") for name in names]) for x, told in sorted(by_step.items(), reverse=True)]
 
 
 def _frontier(total: Summary, rows: list[ArmRow]) -> Any:
