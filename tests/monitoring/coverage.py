@@ -90,11 +90,13 @@ class Run:
 
     @asynccontextmanager
     async def expecting(self, *names: str, within: float = _FIRE) -> AsyncIterator[None]:
-        """What is injected in the block makes these fire, before it is mended, which what follows `yield` does."""
+        """What is injected in the block makes these fire, none of which did before; the block's end waits for that."""
+        early = await self.watch.until_cleared(names, _CLEAR)
         for name in names:
             self.watch.fired.pop(name, None)
-            self.watch.firing.discard(name)
         yield
+        for name in early:
+            self.missing[name] = "fired before anything was broken"
         for name in await self.watch.until_fired(names, within):
             self.missing[name] = "did not fire"
 
