@@ -119,10 +119,7 @@ FAILING: dict[str, tuple[Series, ...]] = {
     "BotCutOffFromKafka": (gauge(f"croupier_path_kafka_reachable{{{BOT}}}", 1, 0),),
     "SpoolFilling": (gauge(f"croupier_path_spool_bytes{{{BOT}}}", 1000, 50_000_000),),
     "FeedbackDropped": (counter(f'croupier_path_dropped_total{{what="rewards", {BOT}}}', 0, 1),),
-    "EnrolmentFailing": (
-        counter(f"croupier_bot_enrolment_failures_total{{{BOT}}}", 0, 1),
-        gauge(f"croupier_bot_enrolments_pending{{{BOT}}}", 0, 3),
-    ),
+    "EnrolmentFailing": (gauge(f"croupier_bot_enrolments_pending{{{BOT}}}", 0, 3),),
     "QuestionsRefused": (
         counter(f'croupier_bot_questions_ended_total{{how="answered", {BOT}}}', 10, 10),
         counter(f'croupier_bot_questions_ended_total{{how="refused", {BOT}}}', 0, 5),

@@ -108,7 +108,8 @@ ALERTS: Final = (
         name="EnrolmentFailing",
         area="bot",
         severity="ticket",
-        expr=("increase(croupier_bot_enrolment_failures_total[{w}]) > {limit} and croupier_bot_enrolments_pending > 0"),
+        # Not its count of failures: while Kafka hangs an attempt lasts, and does not fail.
+        expr="croupier_bot_enrolments_pending > {limit}",
         hold=2 * MINUTE,
         summary="The domains of servers are not brought into force: their questions get no decision",
         do="Its log says why; usually Kafka is away (it is tried again), or the template does not fit the topics",
