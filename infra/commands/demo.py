@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -105,9 +105,27 @@ async def _look_around(watched: "Watched", console: Console) -> None:
     for file in sorted((home / "run").glob("*.json")):
         told = msgspec.json.decode(file.read_bytes())
         console.print(f"  {told['role']:10} {told['address']}", markup=False, highlight=False)
-    while watched.discord is not None:
-        await watched.discord.crowd.ask(10, 1.0)
-    await asyncio.Event().wait()
+    async with AsyncExitStack() as stack:
+        if find_spec("starlette") is None:
+            console.print("\nThe console is left out: install croupier[console] for it")
+        else:
+            from infra.console.beside import console_beside
+
+            servers = watched.running.broker.bootstrap_servers
+            beside = await stack.enter_async_context(console_beside(home, servers, prefix, _plan()))
+            console.print("\nThe console; this link signs you in once, within ten minutes:\n")
+            console.print(f"  {beside.link}", markup=False, highlight=False, soft_wrap=True)
+            more = f"croupier console link {beside.account} --port {beside.port}"
+            console.print(f"  {more}   # another one", markup=False, highlight=False, soft_wrap=True)
+        while watched.discord is not None:
+            await watched.discord.crowd.ask(10, 1.0)
+        await asyncio.Event().wait()
+
+
+def _plan() -> Path | None:
+    """Of the return on investment, where the examples are."""
+    plan = Path("examples/roi.toml")
+    return plan if plan.exists() else None
 
 
 _LOOK: dict[str, Any] = {"box": SIMPLE, "padding": (0, 0, 0, 1), "pad_edge": False, "title_justify": "left"}

@@ -38,7 +38,7 @@ def open_database(home: Path) -> Iterator[sqlite3.Connection]:
     database = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
     try:
         database.execute("pragma journal_mode = wal")
-        database.execute("pragma synchronous = full")
+        database.execute("pragma synchronous = normal")
         database.executescript(_SCHEMA)
         yield database
     finally:

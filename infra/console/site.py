@@ -56,6 +56,7 @@ class Page(NamedTuple):
     role: Role = "viewer"
     method: str = "GET"
     live: bool = False  # its block `live` is sent again when it changes
+    pace: int = 1  # looks at the deployment between two looks at whether it has: some cost more than others
 
 
 #: Of pages that are open and followed: by one session, and by all.
@@ -179,7 +180,7 @@ async def _events(
                 yield ": nothing new\n\n"
                 spoken = loop.time()
             try:
-                await asyncio.wait_for(console.stopping.wait(), console.deployment.interval)
+                await asyncio.wait_for(console.stopping.wait(), page.pace * console.deployment.interval)
             except TimeoutError:
                 continue
     finally:

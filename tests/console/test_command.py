@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from infra.cli import app
 from infra.console.accounts import Accounts
+from infra.console.beside import console_beside
 from infra.console.database import open_database
 
 PASSWORD = "a password of some length"
@@ -85,3 +86,19 @@ def test_it_is_served(home):
         process.kill()
         process.wait()
         process.stdout.close()
+
+
+async def test_beside_a_deployment(home):
+    """The demo's console serves, its link signs an admin in, and it is gone after the block."""
+    async with (
+        console_beside(home, "127.0.0.1:1", "x-") as beside,
+        httpx.AsyncClient(follow_redirects=True) as client,
+    ):
+        page = (await client.get(beside.link)).text
+        fields = dict(re.findall(r'name="(token|link)" value="([^"]+)"', page))
+        answer = await client.post(f"http://127.0.0.1:{beside.port}/login/link", data=fields)
+        assert "<h1>Overview</h1>" in answer.text
+        assert "Audit log" in answer.text
+    async with httpx.AsyncClient() as client:
+        with pytest.raises(httpx.ConnectError):
+            await client.get(f"http://127.0.0.1:{beside.port}/healthz")

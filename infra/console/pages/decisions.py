@@ -159,4 +159,4 @@ def _now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-PAGES = (Page("/decisions", search, live=True), Page("/decision", one))
+PAGES = (Page("/decisions", search, live=True, pace=3), Page("/decision", one))

@@ -234,4 +234,4 @@ def _frontier(total: Summary, rows: list[ArmRow]) -> Any:
     return plane(dots, best, "Reward against cost of an interaction", ratio, money) if len(dots) > 1 else None
 
 
-PAGES = (Page("/domain", domain, live=True), Page("/what-if", what_if, live=True))
+PAGES = (Page("/domain", domain, live=True, pace=3), Page("/what-if", what_if, live=True))

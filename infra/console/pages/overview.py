@@ -110,4 +110,4 @@ def _charts(found: Overview) -> list[tuple[str, object]]:
     ]
 
 
-PAGES = (Page("/", overview, live=True),)
+PAGES = (Page("/", overview, live=True, pace=3),)
