@@ -38,9 +38,10 @@ def main(
     seconds: Annotated[float, typer.Option("--seconds", min=1.0, help="Measured; before it 15 s to get warm.")] = 300.0,
     rate: Annotated[float, typer.Option("--rate", min=1.0, help="Messages a second.")] = 500.0,
     guilds: Annotated[int, typer.Option("--guilds", min=1)] = 2_500,
+    share: Annotated[float, typer.Option("--asking", min=0.001, max=1.0, help="Share that ask the bot.")] = 1.0,
 ) -> None:
     """Measure and print."""
-    report = uvloop.run(measure(seconds, rate, guilds))
+    report = uvloop.run(measure(seconds, rate, guilds, share))
     if as_json:
         print(json.dumps(report))
         return
@@ -48,7 +49,7 @@ def main(
         print(f"{name:24} {value}")
 
 
-async def measure(seconds: float, rate: float, number: int) -> dict[str, Any]:
+async def measure(seconds: float, rate: float, number: int, share: float) -> dict[str, Any]:
     """All of it."""
     begun = now()
     with tempfile.TemporaryDirectory(prefix="croupier-bench-bot-") as directory:
@@ -59,9 +60,9 @@ async def measure(seconds: float, rate: float, number: int) -> dict[str, Any]:
                 guilds = await make_guilds(stage.discord, number)
                 async with BotProcess(stage, broker.bootstrap_servers, home) as bot:
                     await _enrolled(bot, running, number)
-                    found = await _measured(bot, Load(stage.discord, stage.models, guilds), rate, seconds)
+                    found = await _measured(bot, Load(stage.discord, stage.models, guilds, share), rate, seconds)
             machine = described(broker, begun)
-    return {**found, "rate": rate, "guilds": number, "seconds": seconds, "machine": machine}
+    return {**found, "rate": rate, "guilds": number, "asking": share, "seconds": seconds, "machine": machine}
 
 
 async def _enrolled(bot: BotProcess, running: Deployment, number: int) -> None:
@@ -81,8 +82,8 @@ async def _measured(bot: BotProcess, load: Load, rate: float, seconds: float) ->
     following = asyncio.create_task(load.follow())
     try:
         await load.run(rate, WARM_SECONDS)
-        warm = len(load.asked)
-        _say(f"warm after {warm} messages; measuring for {seconds:g} s")
+        warm, talked = len(load.asked), load.talked
+        _say(f"warm after {warm} questions; measuring for {seconds:g} s")
         before, cpu, own = await bot.metrics(), bot.cpu_s(), time.process_time()
         samples: list[float] = []
         sampling = asyncio.create_task(_sample(bot, load, samples))
@@ -96,6 +97,8 @@ async def _measured(bot: BotProcess, load: Load, rate: float, seconds: float) ->
         following.cancel()
     asked = load.asked[warm:]
     figures = of_questions(asked, spent)
+    messages = len(asked) + load.talked - talked
+    figures["messages_per_s"] = round(figures["messages_per_s"] + (load.talked - talked) / spent, 1)
     stand_in = await load.discord.ask("figures")
     return {
         **figures,
@@ -103,7 +106,7 @@ async def _measured(bot: BotProcess, load: Load, rate: float, seconds: float) ->
         **of_decisions(before, after),
         "asked_per_s": round(len(asked) / spent, 1),
         "bot_cores": round(used / spent, 2),
-        "bot_cpu_ms_per_message": round(1e3 * used / max(len(asked), 1), 2),
+        "bot_cpu_ms_per_message": round(1e3 * used / max(messages, 1), 2),
         "driver_cores": round(driver / spent, 2),
         "discord_cpu_s": round(stand_in["cpu_s"], 1),
         "missed": load.missed,

@@ -14,6 +14,7 @@ from infra.standins.models.remote import RemoteModels
 
 PEOPLE: Final = 3
 _QUESTION: Final = "Which of the planets is the largest, and why does it have so many moons?"
+_TALK: Final = "Has anybody seen the new episode? I am half through and can not believe what they did there."
 _TICK: Final = 0.01
 _AT_ONCE: Final = 250
 
@@ -54,6 +55,8 @@ class Load:
     discord: Remote
     models: RemoteModels
     guilds: Sequence[dict[str, Any]]
+    share: float = 1.0  # of the messages that ask the bot; the others are people's own talk
+    talked: int = 0  # messages of the others
     asked: list[Asked] = field(default_factory=list)
     missed: int = 0  # messages of the bot that were not seen in time: the measurement is void
     _numbers: dict[int, int] = field(default_factory=dict)
@@ -66,7 +69,10 @@ class Load:
         while (spent := time.monotonic() - begun) < seconds:
             due = int(spent * rate) + 1 - sent
             if due > 0:
-                await self._post([next(order) for _ in range(due)])
+                guilds = [next(order) for _ in range(due)]
+                asking = int((sent + due) * self.share) - int(sent * self.share)
+                await self._post(guilds[:asking])
+                await self._talk(guilds[asking:])
                 sent += due
             await asyncio.sleep(max(0.0, _TICK - (time.monotonic() - begun - spent)))
 
@@ -76,7 +82,20 @@ class Load:
             for place in rng.permutation(len(self.guilds)):
                 yield self.guilds[place]
 
+    async def _talk(self, guilds: Sequence[dict[str, Any]]) -> None:
+        if not guilds:
+            return
+        await self.discord.act(
+            *(
+                {"do": "post", "person": guild["people"][0], "channel": guild["channels"][0], "content": _TALK}
+                for guild in guilds
+            )
+        )
+        self.talked += len(guilds)
+
     async def _post(self, guilds: Sequence[dict[str, Any]]) -> None:
+        if not guilds:
+            return
         first, mention = len(self.asked), f"<@{self.discord.bot}>"
         acts = [
             {
