@@ -22,6 +22,11 @@ def own_namespace() -> bool:
     return _mount(b"none", b"/", None, _MS_REC | _MS_PRIVATE, None)
 
 
+def laid_over(directory: Path, over: Path) -> bool:
+    """Show a directory's files in another one too, for this process and its children; in a namespace of our own."""
+    return _mount(b"overlay", bytes(over), b"overlay", _MS_RDONLY, f"lowerdir={directory}:{over}".encode())
+
+
 class Volume:
     """A directory on a disk of its own."""
 

@@ -115,6 +115,11 @@ class Run:
             + "".join(f"; {name} {self.missing[name]}" for name in names if name in self.missing)
         )
 
+    async def write(self, turns: int, count: int, behaviours: dict[str, Behaviour], only: Sequence[str]) -> None:
+        """Programs of these tenants decide and reward, so many times in so many turns."""
+        chosen = [self.deciders[name] for name in only]
+        await Deciders(self.under.broker.bootstrap_servers, self.under.prefix, chosen).run(turns, count, behaviours)
+
     def signal(self, number: signal.Signals, *names: str) -> None:
         for name in names:
             pid = self.under.supervisor.pid(name)
@@ -309,13 +314,6 @@ async def watchdog(run: Run) -> None:
     run.say("Watchdog covered")
 
 
-async def _write(run: Run, turns: int, count: int, behaviours: dict[str, Behaviour], only: Sequence[str]) -> None:
-    chosen = [run.deciders[name] for name in only]
-    await Deciders(run.under.broker.bootstrap_servers, run.under.prefix, chosen).run(turns, count, behaviours)
-
-
-Run.write = _write  # type: ignore[attr-defined]
-
 PHASES: dict[str, Callable[[Run], Awaitable[None]]] = {
     each.__name__: each
     for each in (
@@ -481,6 +479,10 @@ def main() -> int:
     asked = parser.parse_args()
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     mount = volume.own_namespace()
+    # Debian's Alertmanager wants its templates where the package would have put them.
+    share = program("alertmanager").parents[1] / "share"
+    if mount and share != Path("/usr/share"):
+        volume.laid_over(share, Path("/usr/share"))
     home = Path(tempfile.mkdtemp(prefix="croupier-coverage-"))
     try:
         found = asyncio.run(covered(home, asked.only.split(","), mount=mount))
