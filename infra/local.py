@@ -5,7 +5,7 @@ import json
 import sys
 import time
 import urllib.request
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +15,18 @@ from infra.connection import HOME_VARIABLE, VARIABLE
 from infra.kafka import RunningBroker, start_broker
 from infra.kafka.topics import check_topics, create_topics
 from infra.liveness import Liveness
+from infra.reading.log import Log
 from infra.supervising import served
 from infra.supervisor import Program, Supervisor
 from schemas.errors import CroupierError
 from schemas.topics import DEFAULT_PARTITIONS
+from stream_workers.topology import STAGES
 
 Say = Callable[[str], None]
+
+#: What the processes read, and what of it they have not done with.
+_SOURCES = sorted({topic for make in STAGES.values() for stage in make() for topic in stage.sources})
+_OPEN = ("decisions_open", "rewards_held", "in_flight_bytes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +44,20 @@ class Deployment:
         await _until(lambda: _serving(statuses(self.home), self.workers), "the workers to be ready", seconds)
 
     async def settled(self, seconds: float = 120.0) -> None:
-        """Wait until nothing lags, no decision waits for feedback, and no reward waits for its decision."""
-        await _until(lambda: _settled(statuses(self.home), self.workers), "the last outcomes", seconds)
+        """Wait until nothing lags, no decision waits for feedback, and no reward waits for its decision.
+
+        By the broker's word on how long the topics are: what the processes know of that is of their last fetch, and
+        what one has just written may not be among it.
+        """
+        begun = time.monotonic()
+        async with Log.open(self.broker.bootstrap_servers, self.prefix) as log:
+            while True:
+                left = max(0.0, seconds - (time.monotonic() - begun))
+                await _until(lambda: _settled(statuses(self.home), self.workers), "the last outcomes", left)
+                ends = {topic: await log.bounds(topic) for topic in _SOURCES}
+                found = await asyncio.to_thread(statuses, self.home)
+                if _settled(found, self.workers) and _read(found, ends):
+                    return
 
 
 def statuses(home: Path) -> list[dict[str, Any]]:
@@ -68,8 +86,17 @@ def _serving(found: Sequence[dict[str, Any]], workers: int) -> bool:
 def _settled(found: Sequence[dict[str, Any]], workers: int) -> bool:
     return (
         _serving(found, workers)
-        and all(each["decisions_open"] == 0 and each["rewards_held"] == 0 for each in _consumers(found))
+        and not any(each[what] for each in _consumers(found) for what in _OPEN)
         and all(partition["lag"] == 0 for each in _consumers(found) for partition in each["partitions"])
+    )
+
+
+def _read(found: Sequence[dict[str, Any]], ends: Mapping[str, Mapping[int, tuple[int, int]]]) -> bool:
+    """Whether they are as far as the topics are long."""
+    return all(
+        partition["applied"] >= ends[partition["topic"]][partition["partition"]][1]
+        for each in _consumers(found)
+        for partition in each["partitions"]
     )
 
 
