@@ -42,6 +42,7 @@ from infra.rehearsal.stage import Stage, staged
 from infra.standins.models.faults import Fault
 from infra.supervising import served
 from producers.connection import open_producer
+from producers.replay.recording import Recording
 from schemas import wire
 from schemas.events import Reward
 from tests.faults import liveness, shifted_clock, volume
@@ -80,7 +81,8 @@ class Run:
     guild: dict[str, Any] = field(default_factory=dict)
     deciders: dict[str, Decider] = field(default_factory=dict)
     resolved: asyncio.Event = field(default_factory=asyncio.Event)
-    asking: asyncio.Task[None] | None = None
+    recordings: Sequence[Recording] = ()
+    silent: bool = False  # nobody asks the bot
     traffic: asyncio.Task[None] | None = None
     plays: Traffic | None = None
     covered: set[str] = field(default_factory=set)
@@ -120,6 +122,17 @@ class Run:
         chosen = [self.deciders[name] for name in only]
         await Deciders(self.under.broker.bootstrap_servers, self.under.prefix, chosen).run(turns, count, behaviours)
 
+    def start_traffic(self) -> None:
+        """Recorded traffic with its feedback, until `stop_traffic`."""
+        self.plays = Traffic(self.under.broker.bootstrap_servers, self.under.prefix, self.recordings, 20.0, 1)
+        self.traffic = asyncio.create_task(self.plays.run(3600.0))
+
+    def stop_traffic(self) -> None:
+        """Also of feedback that is on its way."""
+        if self.plays is not None and self.traffic is not None:
+            self.traffic.cancel()
+            self.plays.cancel()
+
     def signal(self, number: signal.Signals, *names: str) -> None:
         for name in names:
             pid = self.under.supervisor.pid(name)
@@ -153,10 +166,22 @@ async def gateway(run: Run) -> None:
             await run.stage.discord.ask("fault", on="gateway", name="drop")
             await asyncio.sleep(1.5)
         async with run.expecting("GatewayAway"):
-            await run.stage.discord.ask("fault", on="gateway", name="drop")
-            there.suspend()
+            await _cut_off(run, there)
         there.resume()
     await run.ends("GatewayFlapping", "GatewayAway", within=90.0)
+
+
+async def _cut_off(run: Run, there: psutil.Process) -> None:
+    """Drop the connection and stop Discord's process before the bot has another one, which it needs but moments for."""
+    assert run.stage is not None and run.bot is not None
+    for _ in range(20):
+        await run.stage.discord.ask("fault", on="gateway", name="drop")
+        there.suspend()
+        await asyncio.sleep(0.3)
+        if not any((await run.bot.status())["shards"].values()):
+            return
+        there.resume()
+        await asyncio.sleep(0.5)
 
 
 async def discord(run: Run) -> None:
@@ -286,16 +311,13 @@ async def honesty(run: Run) -> None:
 
 async def silence(run: Run) -> None:
     """Nobody says anything any more: decisions without any feedback."""
-    for task in (run.asking, run.traffic):
-        if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-    if run.plays is not None:
-        run.plays.cancel()  # their feedback, too
+    run.silent = True
+    run.stop_traffic()
     await asyncio.sleep(10.0)  # what was decided before ends with its horizon
     async with run.expecting("FeedbackStopped"):
         await run.write(60, 10, {"errors": Behaviour(feedback=0.0)}, only=("errors",))
-    await run.write(5, 20, {}, only=("errors",))
+    run.silent = False
+    run.start_traffic()
     await run.ends("FeedbackStopped")
 
 
@@ -317,6 +339,7 @@ async def watchdog(run: Run) -> None:
 PHASES: dict[str, Callable[[Run], Awaitable[None]]] = {
     each.__name__: each
     for each in (
+        silence,  # first: what the bot's outcomes hold ends minutes after it was asked
         log,
         machines,
         workers,
@@ -327,7 +350,6 @@ PHASES: dict[str, Callable[[Run], Awaitable[None]]] = {
         gateway,
         monitor,
         broker,
-        silence,
         watchdog,
     )
 }
@@ -395,10 +417,9 @@ async def deployed(home: Path, *, with_bot: bool, mount: bool) -> AsyncIterator[
         run = Run(home, under, watch, own, prom, resolved=resolved)
         run.deciders = {each.tenant: Decider(each.tenant, each.version, n) for n, each in enumerate(published)}
         await liveness.serving(under)
-        traffic = run.plays = Traffic(kafka.bootstrap_servers, "", recordings, 20.0, 1)
-        run.traffic = asyncio.create_task(traffic.run(3600.0))
-        stack.callback(traffic.cancel)
-        stack.callback(run.traffic.cancel)
+        run.recordings = recordings
+        run.start_traffic()
+        stack.callback(run.stop_traffic)
         if with_bot:
             await _with_bot(run, stack)
         yield run
@@ -414,8 +435,8 @@ async def _with_bot(run: Run, stack: AsyncExitStack) -> None:
         )
     )  # fmt: skip
     await run.bot.ready()
-    run.asking = asyncio.create_task(_ask(run))
-    stack.callback(run.asking.cancel)
+    asking = asyncio.create_task(_ask(run))
+    stack.callback(asking.cancel)
 
 
 async def _ask(run: Run) -> None:
@@ -425,6 +446,8 @@ async def _ask(run: Run) -> None:
     while True:
         person, channel = (run.guild[name][number % len(run.guild[name])] for name in ("people", "channels"))
         number += 1
+        while run.silent:
+            await asyncio.sleep(0.1)
         with contextlib.suppress(RuntimeError):
             await discord.act(
                 {"do": "post", "person": person, "channel": channel, "content": f"<@{discord.bot}> What is {number}?"}
