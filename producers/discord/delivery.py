@@ -35,6 +35,7 @@ class Delivery:
         self._question = question
         self._messages = list(posted)
         self._texts: list[str | None] = [None] * len(self._messages)  # None: not known
+        self._unheard: str | None = None  # the next message, posted without a word from Discord: it may be there
 
     @property
     def begun(self) -> bool:
@@ -85,17 +86,25 @@ class Delivery:
     async def _show(self, texts: list[str], view: discord.ui.View | None, *, final: bool) -> None:
         for part, text in enumerate(texts):
             its_view = view if part == len(texts) - 1 else None
-            if part == len(self._messages):
-                first = self._messages[0] if self._messages else None
-                message = await self._surface.post(part, text, its_view, first)
-                self._journal.posted(self._question.id, part, message)
-                self._messages.append(message)
-                self._texts.append(text)
-            elif self._texts[part] != text or (final and its_view is not None):
+            new = part == len(self._messages)
+            if new:
+                await self._post(text, its_view)
+            if self._texts[part] != text or (final and its_view is not None and not new):
                 await self._surface.edit(self._messages[part], part, text, its_view)
                 self._texts[part] = text
+        if final and self._unheard is not None:  # no part of the answer any more, but it may be there: its nonce says
+            await self._post(self._unheard, None)
         while final and len(self._messages) > max(1, len(texts)):
             await self._remove_last()
+
+    async def _post(self, text: str, view: discord.ui.View | None) -> None:
+        part, first = len(self._messages), self._messages[0] if self._messages else None
+        known, self._unheard = self._unheard is None, text  # else the first attempt's text may be what stands there
+        message = await self._surface.post(part, text, view, first)
+        self._unheard = None
+        self._journal.posted(self._question.id, part, message)
+        self._messages.append(message)
+        self._texts.append(text if known else None)
 
     async def _remove_last(self) -> None:
         with suppress(discord.NotFound):

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import aiohttp
 import discord
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from producers.discord.delivery import Delivery, GoneError
@@ -95,6 +95,11 @@ def _at_once(monkeypatch):
     monkeypatch.setattr("tenacity.asyncio._portable_async_sleep", at_once)
 
 
+LONG = ("A sentence of the answer. " * 300)[:3000]
+
+
+@example(fates=["works", "unheard"], lives=[["A", LONG]], answer="A")  # the second message is there, and not wanted
+@example(fates=["works", "lost"], lives=[["A", LONG]], answer="A")
 @settings(max_examples=40)
 @given(
     fates=st.lists(FATES, max_size=20),
