@@ -10,7 +10,8 @@ from schemas import observations as names
 from schemas import wire
 from schemas.errors import BadRecordError
 from schemas.events import Decision, Kpi, Outcome, SpecChange
-from stream_workers.analytics.bucket import COUNTS, SUMS, BucketId
+from stream_workers.analytics.bucket import BucketId
+from stream_workers.analytics.sums import COUNTS, SUMS
 
 Row = dict[str, Any]
 

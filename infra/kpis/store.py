@@ -25,7 +25,8 @@ from schemas.events import Granularity, Kpi
 from schemas.topics import KPIS
 from stream_workers.analytics import sketch
 from stream_workers.analytics.bucket import GRANULARITIES, SECONDS, BucketId
-from stream_workers.analytics.summary import ArmName, ArmSummary, Summary, Sums, added
+from stream_workers.analytics.summary import ArmName, ArmSummary, Summary, added
+from stream_workers.analytics.sums import Sums
 
 from .table import BucketTable
 from .window import covered, pieces, steps

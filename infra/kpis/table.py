@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from schemas.events import Bins, Kpi
 from stream_workers.analytics import sketch
-from stream_workers.analytics.bucket import COUNTS, SUMS
-from stream_workers.analytics.summary import Sums
+from stream_workers.analytics.sums import COUNTS, SUMS, Sums
 
 Rows = NDArray[np.int64]
 

@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple, get_args
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import field
 
 from schemas import observations as names
 from schemas.events import Granularity, Kpi
 
 from . import sketch
 from .measures import Term, answered, resolved
+from .sums import SUMS, Sums
 
 #: The shortest first.
 GRANULARITIES: Final[tuple[Granularity, ...]] = get_args(Granularity)
@@ -112,38 +113,9 @@ def start_of(granularity: Granularity, at_ms: int) -> int:
     return at_ms // (1000 * seconds) * seconds
 
 
-class Bucket(Struct, array_like=True, tag="bucket.2"):
+class Bucket(Sums, array_like=True, tag="bucket.2"):
     """One bucket's sums, as `Kpi` has them.  Its bytes are a function of the outcomes added and their order."""
 
-    interactions: int = 0
-    observed: int = 0
-    with_feedback: int = 0
-    unfollowed: int = 0
-    reward_sum: float = 0.0
-    cost_sum: float = 0.0
-    cost_count: int = 0
-    success_sum: float = 0.0
-    success_count: int = 0
-    error_sum: float = 0.0
-    error_count: int = 0
-    fallback_sum: float = 0.0
-    answered_sum: float = 0.0
-    resolved_sum: float = 0.0
-    resolved_count: int = 0
-    paid_resolved_sum: float = 0.0
-    thumbs_sum: float = 0.0
-    thumbs_count: int = 0
-    explored_sum: float = 0.0
-    budget_sum: float = 0.0
-    budgeted_cost_sum: float = 0.0
-    eligible: int = 0
-    value_sum: float = 0.0
-    value_squares: float = 0.0
-    regret_sum: float = 0.0
-    regret_squares: float = 0.0
-    weight_sum: float = 0.0
-    weight_squares: float = 0.0
-    weighted_cost_sum: float = 0.0
     price: float = 0.0
     baseline: bool = False
     latency_ms: sketch.Bins = field(default_factory=dict)
@@ -268,13 +240,6 @@ class Measured(NamedTuple):
         )  # fmt: skip
 
 
-#: The names of what adds up in a `Kpi`.
-SUMS: Final = tuple(
-    name for name in Bucket.__struct_fields__ if name not in {"price", "baseline", "latency_ms", "feedback_ms"}
-)
-COUNTS: Final = frozenset(
-    {"interactions", "observed", "with_feedback", "unfollowed", "eligible", *(n for n in SUMS if n.endswith("_count"))}
-)
 _NUMBERS: Final = len(SUMS) + 2  # and price, baseline
 _TAG: Final = "bucket.2"
 _KPI_TAG: Final = Kpi.__struct_config__.tag

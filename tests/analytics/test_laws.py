@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from schemas.errors import Reason
 from schemas.events import Outcome, SpecChange
 from schemas.wire import decode
-from stream_workers.analytics.bucket import SUMS, BucketId
+from stream_workers.analytics.bucket import BucketId
 from stream_workers.analytics.sketch import RELATIVE_ACCURACY, quantile
+from stream_workers.analytics.sums import SUMS
 
 from .logs import Run, event_lists, log, lower_percentile, naive_buckets
 

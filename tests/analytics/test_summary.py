@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.domains import Component
-from stream_workers.analytics.bucket import COUNTS, SUMS
 from stream_workers.analytics.sketch import RELATIVE_ACCURACY
 from stream_workers.analytics.summary import Summary, latest, merge, sums_of, wilson_interval
+from stream_workers.analytics.sums import COUNTS, SUMS
 
 from .logs import ARMS, Run, change, event_lists, log, lower_percentile, naive_buckets, outcome, specification
 

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from infra.kpis.store import KpiStore, Scope
 from infra.kpis.window import covered, pieces
-from stream_workers.analytics.bucket import COUNTS, SECONDS, SUMS, Bucket, BucketId
+from stream_workers.analytics.bucket import SECONDS, Bucket, BucketId
 from stream_workers.analytics.summary import merge
+from stream_workers.analytics.sums import COUNTS, SUMS
 from tests.analytics.logs import ARMS, NOON_MS, Run, event_lists, log
 
 NOON = NOON_MS // 1000

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 
 from infra.kpis.targets import EXAMPLE, Measure, Target, TargetsError, judge, read_targets, seconds_of
-from stream_workers.analytics.summary import ArmName, ArmSummary, Summary, Sums, merge
+from stream_workers.analytics.summary import ArmName, ArmSummary, Summary, merge
+from stream_workers.analytics.sums import Sums
 from tests.analytics.logs import Run, event_lists, log
 from tests.docs.pages import text
 

@@ -10,7 +10,8 @@ from infra.verify.findings import Fault, Place
 from infra.verify.record import LogRecord
 from schemas import wire
 from schemas.events import Clock, Context, Decision, Kpi, Outcome
-from stream_workers.analytics.bucket import SUMS, BucketId
+from stream_workers.analytics.bucket import BucketId
+from stream_workers.analytics.sums import SUMS
 from stream_workers.runtime.changelog import Replay, is_control, stamp_of
 
 from .logs import DOMAIN, FEATURES
