@@ -23,18 +23,17 @@ ORDERS: Final[dict[str, Callable[[Summary], float]]] = {
 
 async def tenants(asked: Asked) -> View:
     """A line for each."""
-    return _listed(asked, ("tenant",), "tenants.html")
+    return _listed(asked, ("tenant",), "Tenants")
 
 
 async def domains(asked: Asked) -> View:
     """A line for each domain, with what its learner says of it."""
     report = asked.console.deployment.report
     told = {} if report is None else {(each.get("tenant"), each.get("domain")): each for each in report.domains}
-    view = _listed(asked, ("tenant", "domain"), "domains.html")
-    return view._replace(context={**view.context, "told": told})
+    return _listed(asked, ("tenant", "domain"), "Domains", of_domains=True, told=told)
 
 
-def _listed(asked: Asked, by: tuple[By, ...], template: str) -> View:
+def _listed(asked: Asked, by: tuple[By, ...], title: str, **more: Any) -> View:
     window = asked.query("window")
     window = window if window in WINDOWS else DEFAULT
     order = asked.query("order")
@@ -48,11 +47,12 @@ def _listed(asked: Asked, by: tuple[By, ...], template: str) -> View:
     rows.sort(key=lambda row: (ORDERS[order](row[1]), row[0]))
     begin = (page - 1) * _PAGE
     return View(
-        template,
+        "listed.html",
         {
+            "title": title, "at": f"/{title.lower()}", "of_domains": False,
             "rows": rows[begin : begin + _PAGE], "total": len(rows), "page": page, "pages": -(-len(rows) // _PAGE) or 1,
             "window": window, "windows": tuple(WINDOWS), "order": order, "orders": tuple(ORDERS), "q": asked.query("q"),
-            "reading": figures.store is None,
+            "reading": figures.store is None, **more,
         },
     )  # fmt: skip
 
