@@ -11,7 +11,7 @@ from infra.bot.settings import MODELS, TEMPLATE, BotSettings, read_token
 from infra.connection import bootstrap_servers, home
 from schemas.errors import CroupierError
 
-from .options import AsJson, Bootstrap, Prefix
+from .options import AsJson, Bootstrap, HttpHost, HttpPort, Prefix
 
 #: Something failed that a restart may mend: supervisors start again after this, and not after 1 and 2.
 EXIT_FAILED = 70
@@ -86,8 +86,6 @@ FetchLinks = Annotated[
         help="Follow links in posts that are analysed: only to the public web, whose servers learn this address.",
     ),
 ]
-HttpHost = Annotated[str, typer.Option("--http-host", envvar="CROUPIER_HTTP_HOST", help="Where /metrics is served.")]
-HttpPort = Annotated[int, typer.Option("--http-port", envvar="CROUPIER_HTTP_PORT", help="0: a free port.")]
 Check = Annotated[
     bool, typer.Option("--check", help="Verify token, intents, permissions, keys, Kafka and files; post nothing.")
 ]

@@ -12,3 +12,5 @@ Bootstrap = Annotated[
 ]
 Prefix = Annotated[str, typer.Option("--prefix", envvar="CROUPIER_PREFIX", help="Prefix of the deployment's topics.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+HttpHost = Annotated[str, typer.Option("--http-host", envvar="CROUPIER_HTTP_HOST", help="Where /metrics is served.")]
+HttpPort = Annotated[int, typer.Option("--http-port", envvar="CROUPIER_HTTP_PORT", help="0: a free port.")]

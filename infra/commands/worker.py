@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from infra.commands.options import Bootstrap, Prefix
+from infra.commands.options import Bootstrap, HttpHost, HttpPort, Prefix
 from infra.connection import bootstrap_servers, home
 from schemas.joining import EARLY_MS, REMEMBER_MS
 
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 StateDir = Annotated[
     Path | None, typer.Option("--state-dir", envvar="CROUPIER_STATE_DIR", help="Local tables; one per process.")
 ]
-HttpHost = Annotated[str, typer.Option("--http-host", envvar="CROUPIER_HTTP_HOST", help="Where /metrics is served.")]
-HttpPort = Annotated[int, typer.Option("--http-port", envvar="CROUPIER_HTTP_PORT", help="0: a free port.")]
 Checkpoint = Annotated[
     float,
     typer.Option(
