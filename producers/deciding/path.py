@@ -137,11 +137,17 @@ class DecisionPath:
         An `after` that was itself answered by a fallback is left out: what follows from it does not follow from the
         decision.
         """
+        begun = time.perf_counter()
+        if not fallback:
+            raise ValueError("fallback names no arm: without one there is nothing to do when no decision comes")
+        if after is not None and (tenant, after) in self._unfollowed:
+            after = None
+        context, entry = _request(tenant, domain, features, id, eligible, restrictions, unit, after)
+        if (tenant, context.id) in self._awaited:
+            raise ValueError(f"a decision with the id {context.id!r} is being awaited already; ids are used once")
         self._deciding += 1
         try:
-            return await self._decide(
-                tenant, domain, features, fallback, id, eligible, restrictions, unit, after, time.perf_counter()
-            )
+            return await self._decide(context, entry, fallback, _Times(begun))
         finally:
             self._deciding -= 1
 
@@ -149,28 +155,8 @@ class DecisionPath:
         """See `choice.Deciding`.  ValueError: the observations are not valid; nothing is recorded."""
         await self._link.record(_reward(tenant, decision, observations, id))
 
-    async def _decide(
-        self,
-        tenant: str,
-        domain: str,
-        features: Sequence[float] | NDArray[np.floating[Any]],
-        fallback: Sequence[str],
-        id_: str | None,
-        eligible: Sequence[str] | None,
-        restrictions: Mapping[str, str] | None,
-        unit: str | None,
-        after: str | None,
-        begun: float,
-    ) -> Choice:
-        if not fallback:
-            raise ValueError("fallback names no arm: without one there is nothing to do when no decision comes")
-        if after is not None and (tenant, after) in self._unfollowed:
-            after = None
-        context, entry = _request(tenant, domain, features, id_, eligible, restrictions, unit, after)
-        name = (tenant, context.id)
-        if name in self._awaited:
-            raise ValueError(f"a decision with the id {context.id!r} is being awaited already; ids are used once")
-        times = _Times(begun)
+    async def _decide(self, context: Context, entry: Entry, fallback: Sequence[str], times: "_Times") -> Choice:
+        name = (context.tenant, context.id)
         if not self._link.reachable or self._closing:
             return await self._fall_back(context, fallback, "unreachable", times, known=self._link.offer(entry))
         future: asyncio.Future[Decision | None] = asyncio.get_running_loop().create_future()
