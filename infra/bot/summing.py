@@ -61,7 +61,6 @@ class DomainFigures(Struct, frozen=True):
     unfollowed: int  # acted on the fallback, because no decision came in time
     errors: int  # the chosen arm failed
     cost: float  # USD, of all whose cost is known
-    cost_known: int
     latency_ms: float | None  # median
     rated: int
     satisfaction: Interval | None  # of those who rated (Wilson)
@@ -90,7 +89,6 @@ def summed(domain: str, outcomes: Sequence[Outcome], spec: DomainSpec | None, se
         unfollowed=len(outcomes) - len(followed),
         errors=sum(each.observations.get(ERROR, 0.0) > 0.0 for each in outcomes),
         cost=math.fsum(costs),
-        cost_known=len(costs),
         latency_ms=float(np.median(latencies)) if latencies else None,
         rated=len(ratings),
         satisfaction=None if wilson is None else Interval(math.fsum(ratings) / len(ratings), *wilson),

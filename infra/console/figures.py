@@ -16,7 +16,6 @@ from stream_workers.analytics.summary import Summary, merge
 from .deployment import Deployment
 
 DAY_S: Final = 86_400
-HOUR_S: Final = 3600
 #: What people choose from, and the steps of the charts.
 WINDOWS: Final[dict[str, Granularity]] = {"1h": "minute", "24h": "hour", "7d": "hour", "30d": "day", "90d": "day"}
 DEFAULT: Final = "24h"

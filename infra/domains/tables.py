@@ -14,7 +14,6 @@ from .duration import format_duration
 from .publish import Key, Published
 
 #: Specifications with their versions, as the log has them.
-InForce = Mapping[Key, tuple[int, DomainSpec]]
 
 
 def summary(specs: Iterable[tuple[int | None, DomainSpec]]) -> Table:

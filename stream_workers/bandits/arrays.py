@@ -55,7 +55,3 @@ class Arrays:
     def __getitem__(self, name: str) -> NDArray[Any]:
         at, dtype, shape = self.arrangement.parts[name]
         return np.ndarray(shape, dtype, self.data, at)
-
-    def copy_of(self, other: "Arrays") -> None:
-        """Take all numbers of another under the same arrangement."""
-        self.data[:] = other.data

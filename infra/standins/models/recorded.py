@@ -53,10 +53,6 @@ class Recordings:
                     return self._recorded(raw, raw["arms"].index(arm), row, arm)
         return None
 
-    def knows(self, question: str) -> bool:
-        """Whether it is in a recording."""
-        return _key(question) in self._rows or _key(question[:TEXT_CHARACTERS]) in self._rows
-
     def _recorded(self, raw: dict[str, Any], column: int, row: int, arm: str) -> Recorded:
         observed = raw["observed"]
         graded = "quality" in observed

@@ -30,9 +30,6 @@ class Kind(IntEnum):
     FORUM = 15
 
 
-THREADS = (Kind.ANNOUNCEMENT_THREAD, Kind.PUBLIC_THREAD, Kind.PRIVATE_THREAD)
-
-
 @dataclass(slots=True, eq=False)
 class Thread:
     """What a thread has beyond a channel: owner, archival, members (user id: ISO 8601 of joining)."""
